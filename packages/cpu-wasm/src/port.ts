@@ -1,0 +1,68 @@
+/**
+ * The CPU as the machine sees it. `machine` programs against these interfaces; `cpu.ts` implements them over the WASM module.
+ */
+import type { MigrationRamBlock, RamBlock } from '@pagurus/device-model';
+
+/** What the CPU asks of the machine while it runs. All synchronous; called at exact instruction boundaries of the guest's accesses. */
+export interface CpuBus {
+  /** `port` 0..0xffff, `size` in bytes; result is masked by the CPU. */
+  portRead(port: number, size: 1 | 2 | 4): number;
+  portWrite(port: number, value: number, size: 1 | 2 | 4): void;
+  /** Physical accesses to pages of kind `io`. Wider or page-crossing accesses arrive split, low address first. */
+  mmioRead(address: number, size: 1 | 2 | 4): number;
+  mmioWrite(address: number, value: number, size: 1 | 2 | 4): void;
+  /** INTA: the CPU takes a maskable interrupt; answers the vector 0..255. */
+  acknowledgeInterrupt(): number;
+  /** Time-stamp counter. */
+  timestamp(): bigint;
+}
+
+/** A page-granular piece of the physical address space. Sorted, not overlapping; what is not covered is `io`. */
+export type FlatRange =
+  | { readonly base: number; readonly length: number; readonly kind: 'ram' | 'rom'; readonly block: CpuRamBlock; readonly offset: number }
+  | { readonly base: number; readonly length: number; readonly kind: 'io' };
+
+/** A RAM block in the CPU's WebAssembly memory, as devices and migration see it. */
+export interface CpuRamBlock extends RamBlock, MigrationRamBlock {
+  /** Byte address of the block in the WebAssembly memory. */
+  readonly address: number;
+  /** Dirty pages for migration since the last call; clears. Bit i of word w = page 32 w + i. */
+  takeMigrationDirty(): Uint32Array;
+}
+
+/** Why {@link CpuPort.run} came back. */
+export type CpuExit =
+  /** The instruction limit was reached. */
+  | 'limit'
+  /** `hlt` with nothing pending; goes on when an interrupt comes. */
+  | 'halted'
+  /** Somebody called `requestExit`. */
+  | 'requested'
+  /** Triple fault: a PC resets. */
+  | 'shutdown';
+
+export interface CpuPort {
+  readonly memory: WebAssembly.Memory;
+  /** Instructions retired since creation (or as loaded); exact also inside bus callbacks, where it counts the current instruction as not yet done. */
+  instructions: number;
+  allocate(name: string, length: number, maxLength?: number): CpuRamBlock;
+  readonly blocks: readonly CpuRamBlock[];
+  setMemoryMap(ranges: readonly FlatRange[]): void;
+  /** Off: address bit 20 is forced to 0. */
+  setA20(on: boolean): void;
+  /** Level of the INTR pin. */
+  setInterrupt(level: boolean): void;
+  /** Edge on the NMI pin. */
+  nmi(): void;
+  /** Runs until `instructions >= limit` or another exit. */
+  run(limit: number): CpuExit;
+  /** Lower (or raise) the limit of the run in progress; callable inside bus callbacks. */
+  setLimit(limit: number): void;
+  /** Makes `run` come back at the next instruction boundary; callable inside bus callbacks. */
+  requestExit(): void;
+  /** RESET pin: registers as after power-on; RAM untouched. */
+  reset(): void;
+  setDirtyLogging(on: boolean): void;
+  /** True after `hlt` until an interrupt is taken. */
+  readonly halted: boolean;
+}

@@ -1,0 +1,70 @@
+/**
+ * Host side of a serial port, debug console or monitor. Bytes for the guest wait in the host until `frontend.receive` takes them.
+ */
+export interface CharacterBackend {
+  /** Guest to host. Never blocks. */
+  write(bytes: Uint8Array): void;
+  /** The device plugs itself in. Called once, at realize. */
+  connect(frontend: CharacterFrontend): void;
+}
+
+export interface CharacterFrontend {
+  /** How many bytes the device can take now. */
+  canReceive(): number;
+  /** At most `canReceive()` bytes. */
+  receive(bytes: Uint8Array): void;
+}
+
+/** Extra service of a backend whose frontend became ready again. */
+export interface FlowControlledBackend extends CharacterBackend {
+  /** The device has room again; the host offers what it kept. */
+  ready(): void;
+}
+
+/** Key and pointer events for the guest, by QEMU's QKeyCode names (`a`, `ret`, `shift`, …). */
+export interface InputSource {
+  onKey(handler: (qcode: string, down: boolean) => void): void;
+  onPointer(handler: (event: PointerEvent) => void): void;
+}
+
+export type PointerEvent =
+  | { readonly kind: 'move'; readonly dx: number; readonly dy: number; readonly dz: number }
+  | { readonly kind: 'button'; readonly button: 'left' | 'middle' | 'right'; readonly down: boolean };
+
+/** A disk image. Sectors of 512 bytes. Operations complete later, in any order. */
+export interface BlockBackend {
+  readonly sectors: number;
+  readonly readOnly: boolean;
+  read(sector: number, target: Uint8Array): Promise<void>;
+  write(sector: number, source: Uint8Array): Promise<void>;
+  flush(): Promise<void>;
+}
+
+/** An Ethernet segment. Frames without FCS. */
+export interface NetworkBackend {
+  send(frame: Uint8Array): void;
+  connect(receive: (frame: Uint8Array) => void): void;
+}
+
+/** Entropy for virtio-rng; deterministic machines give a seeded one. */
+export interface EntropySource {
+  fill(target: Uint8Array): void;
+}
+
+/** What the text or graphics screen shows now; pulled by a display, never pushed. */
+export interface Screen {
+  /** Text mode: rows of characters (code page 437 decoded) and attributes; undefined in graphics modes. */
+  text(): TextScreen | undefined;
+  /** Pixels of any mode as RGBA. */
+  image(): { readonly width: number; readonly height: number; readonly rgba: Uint8Array };
+}
+
+export interface TextScreen {
+  readonly columns: number;
+  readonly rows: number;
+  readonly lines: readonly string[];
+  /** columns × rows attribute bytes as in text memory. */
+  readonly attributes: Uint8Array;
+  /** Undefined when hidden. */
+  readonly cursor: { readonly column: number; readonly row: number } | undefined;
+}

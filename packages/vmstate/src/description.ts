@@ -1,0 +1,217 @@
+/**
+ * What a device's state is: a value, typed against the state class it describes. Nothing here knows a byte of any encoding.
+ * Vocabulary and rules: QEMU's VMState (docs/devel/migration); sections refer to QEMU 7.2.
+ */
+
+/** Fixed-width scalar types and their names on the wire description (`vmdesc`). */
+export type ScalarType = 'u8' | 'u16' | 'u32' | 'u64' | 'i8' | 'i16' | 'i32' | 'i64';
+
+/** The TypeScript type of a scalar: 64-bit values are bigint. */
+export type ScalarValue<T extends ScalarType> = T extends 'u64' | 'i64' ? bigint : number;
+
+export type NumberScalar = Exclude<ScalarType, 'u64' | 'i64'>;
+
+/** When a field is present. A `when` test overrules `since`, as in QEMU (`field_exists` before `version_id`). */
+export interface Presence<S> {
+  /** First version of the description that has the field. Default 0. */
+  readonly since?: number;
+  /** `version` is the one being loaded; on save, the description's own. */
+  readonly when?: (state: S, version: number) => boolean;
+}
+
+/**
+ * State that cannot be declared by the other kinds. Still visited like any other: the codec states its size bounds and its JSON form.
+ */
+export interface Codec<V> {
+  /** QEMU's info name, shown as `type` in the description JSON. */
+  readonly type: string;
+  /** Encoded size in bytes. */
+  readonly minSize: number;
+  readonly maxSize: number;
+  /** Reads from `reader`; throws through {@link ByteReader.fail}. */
+  get(reader: ByteReader, current: V): V;
+  put(writer: ByteWriter, value: V): void;
+  /** JSON form and back. */
+  toJson(value: V): unknown;
+  fromJson(json: unknown, current: V): V;
+}
+
+/** Bounded big-endian input. Every method throws {@link StateError} (code `truncated`) at the end of the data. */
+export interface ByteReader {
+  readonly offset: number;
+  readonly remaining: number;
+  u8(): number;
+  u16(): number;
+  u32(): number;
+  u64(): bigint;
+  i8(): number;
+  i16(): number;
+  i32(): number;
+  i64(): bigint;
+  /** Copies `length` bytes. */
+  bytes(length: number): Uint8Array;
+  /** Byte at `offset + ahead` without consuming, or undefined at the end. */
+  peek(ahead: number): number | undefined;
+  /** Throws a StateError that carries the current path and offset. */
+  fail(code: StateErrorCode, message: string, details?: { expected?: string; got?: string }): never;
+}
+
+/** Growing big-endian output. */
+export interface ByteWriter {
+  readonly length: number;
+  u8(value: number): void;
+  u16(value: number): void;
+  u32(value: number): void;
+  u64(value: bigint): void;
+  i8(value: number): void;
+  i16(value: number): void;
+  i32(value: number): void;
+  i64(value: bigint): void;
+  bytes(value: Uint8Array): void;
+  zeros(length: number): void;
+}
+
+/** Stable codes; a code's meaning never changes. */
+export type StateErrorCode =
+  | 'truncated'
+  | 'version-too-new'
+  | 'version-too-old'
+  | 'unknown-subsection'
+  | 'not-equal'
+  | 'out-of-range'
+  | 'invalid'
+  | 'trailing-data'
+  | 'hook-failed'
+  | 'unmigratable'
+  | 'json';
+
+/** A state that cannot be loaded or saved: where, what, expected and found. */
+export class StateError extends Error {
+  override readonly name: string = 'StateError';
+  constructor(
+    readonly code: StateErrorCode,
+    /** e.g. `ps2kbd.queue.count`, `fdc/drives[1].track` */
+    readonly path: string,
+    /** Byte offset in the input, or -1 where there is none (save, JSON). */
+    readonly offset: number,
+    message: string,
+    readonly expected?: string,
+    readonly got?: string,
+  ) {
+    super(`${path}${offset >= 0 ? ` at offset ${offset}` : ''}: ${message}`);
+  }
+}
+
+/** How a variable array knows its length: a key of the same state, already loaded when the array is. */
+export interface ElementCount<S> {
+  readonly count: keyof S & string;
+  /** Bound before allocation; a larger count is an error. */
+  readonly max: number;
+}
+
+/** The erased form that visitors walk. Build them with {@link fieldsOf}. */
+// biome-ignore lint/suspicious/noExplicitAny: erased on purpose; the builders in fields.ts are typed.
+type Any = any;
+
+interface FieldBase {
+  /** Key in the state; '' for fields without one (unused, validate). */
+  readonly key: string;
+  /** QEMU's field name. */
+  readonly wire: string;
+  readonly since: number;
+  readonly when: ((state: Any, version: number) => boolean) | undefined;
+}
+
+export type Field = FieldBase &
+  (
+    | { readonly kind: 'scalar'; readonly type: ScalarType; readonly bool: boolean }
+    /** Wire `bool`: one byte. */
+    | { readonly kind: 'bool' }
+    /** Must equal the local value. */
+    | { readonly kind: 'equal'; readonly type: ScalarType; readonly hint: string | undefined }
+    /** QEMU's `int32 le`: 0 ≤ value ≤ the local value, which it replaces. */
+    | { readonly kind: 'lessOrEqual' }
+    /** Deadline in nanoseconds of virtual time, −1 = not pending. */
+    | { readonly kind: 'timer' }
+    /** Raw bytes of fixed length: the length of the state's own array. `start`/`length` for partial buffers. */
+    | { readonly kind: 'bytes'; readonly start: number; readonly length: number | undefined }
+    /** Raw bytes whose length is another key (times `multiply`). */
+    | { readonly kind: 'sizedBytes'; readonly size: string; readonly multiply: number; readonly max: number }
+    /** Fixed array of scalars: the length of the state's own array. */
+    | { readonly kind: 'array'; readonly type: ScalarType; readonly start: number; readonly length: number | undefined; readonly bool: boolean }
+    | { readonly kind: 'varArray'; readonly type: ScalarType; readonly count: string; readonly max: number }
+    | { readonly kind: 'struct'; readonly description: Description<Any>; readonly atVersion: number | undefined }
+    | { readonly kind: 'structArray'; readonly description: Description<Any> }
+    | {
+        readonly kind: 'varStructArray';
+        readonly description: Description<Any>;
+        readonly count: string;
+        readonly max: number;
+        readonly create: () => object;
+      }
+    /** A scratch object: filled by its preSave from the parent, copied back by its postLoad (QEMU's WITH_TMP). */
+    | { readonly kind: 'tmp'; readonly description: Description<Any>; readonly create: (parent: Any) => object }
+    | { readonly kind: 'unused'; readonly length: number }
+    | { readonly kind: 'validate'; readonly test: (state: Any, version: number) => boolean }
+    | { readonly kind: 'custom'; readonly codec: Codec<Any> }
+  );
+
+/** One VMStateDescription. `S` is the state class it describes. */
+export interface Description<S extends object> {
+  /** QEMU's name, frozen for ever. */
+  readonly name: string;
+  readonly version: number;
+  /** Oldest version that can be loaded. */
+  readonly minVersion: number;
+  readonly fields: readonly Field[];
+  readonly subsections: readonly Description<S>[];
+  /** Top level and subsections: sent only if true. Evaluated by the sender alone. */
+  readonly needed: ((state: S) => boolean) | undefined;
+  /** Set what an absent subsection or field means. Return or throw an error text to refuse. */
+  readonly preLoad: ((state: S) => void) | undefined;
+  /** Clamp and recompute, nothing else. Throw {@link StateError} to refuse. `version` is the one on the wire. */
+  readonly postLoad: ((state: S, version: number) => void) | undefined;
+  readonly preSave: ((state: S) => void) | undefined;
+  readonly postSave: ((state: S) => void) | undefined;
+  /** Higher is saved earlier. Default 0. */
+  readonly priority: number;
+  /** Reason why a machine with this device cannot be saved. */
+  readonly unmigratable: string | undefined;
+  /** Keys that are recomputed and therefore not in any field. */
+  readonly derived: readonly (keyof S & string)[];
+}
+
+/** What an author writes; everything but name, version and fields has a default. */
+export interface DescriptionInput<S extends object> {
+  name: string;
+  version: number;
+  /** Default: `version`. */
+  minVersion?: number;
+  fields: readonly Field[];
+  subsections?: readonly Description<S>[];
+  needed?: (state: S) => boolean;
+  preLoad?: (state: S) => void;
+  postLoad?: (state: S, version: number) => void;
+  preSave?: (state: S) => void;
+  postSave?: (state: S) => void;
+  priority?: number;
+  unmigratable?: string;
+  derived?: readonly (keyof S & string)[];
+}
+
+/** Declares a description. `S` is given explicitly: `vmstate<Ps2KeyboardState>({ … })`. */
+export function vmstate<S extends object>(input: DescriptionInput<S>): Description<S> {
+  return {
+    minVersion: input.version,
+    subsections: [],
+    needed: undefined,
+    preLoad: undefined,
+    postLoad: undefined,
+    preSave: undefined,
+    postSave: undefined,
+    priority: 0,
+    unmigratable: undefined,
+    derived: [],
+    ...input,
+  };
+}
