@@ -1,1 +1,2 @@
-export {};
+export * from './channel.js';
+export * from './memory-channel.js';
