@@ -138,7 +138,13 @@ export type Field = FieldBase &
     /** Raw bytes whose length is another key (times `multiply`). */
     | { readonly kind: 'sizedBytes'; readonly size: string; readonly multiply: number; readonly max: number }
     /** Fixed array of scalars: the length of the state's own array. */
-    | { readonly kind: 'array'; readonly type: ScalarType; readonly start: number; readonly length: number | undefined; readonly bool: boolean }
+    | {
+        readonly kind: 'array';
+        readonly type: ScalarType;
+        readonly start: number;
+        readonly length: number | undefined;
+        readonly bool: boolean;
+      }
     | { readonly kind: 'varArray'; readonly type: ScalarType; readonly count: string; readonly max: number }
     | { readonly kind: 'struct'; readonly description: Description<Any>; readonly atVersion: number | undefined }
     | { readonly kind: 'structArray'; readonly description: Description<Any> }

@@ -6,7 +6,16 @@ export type KeysOf<S, V> = { [K in keyof S]-?: S[K] extends V ? K : never }[keyo
 /** Arrays that may hold scalars of type `T`: a plain array or the typed array of exactly that width and sign. */
 export type ScalarArray<T extends ScalarType> =
   | ScalarValue<T>[]
-  | { u8: Uint8Array; u16: Uint16Array; u32: Uint32Array; u64: BigUint64Array; i8: Int8Array; i16: Int16Array; i32: Int32Array; i64: BigInt64Array }[T];
+  | {
+      u8: Uint8Array;
+      u16: Uint16Array;
+      u32: Uint32Array;
+      u64: BigUint64Array;
+      i8: Int8Array;
+      i16: Int16Array;
+      i32: Int32Array;
+      i64: BigInt64Array;
+    }[T];
 
 type WireName = string;
 
@@ -43,7 +52,10 @@ export function fieldsOf<S extends object>() {
     i64: scalar('i64'),
 
     /** QEMU's `bool`: one byte, any non-zero is true. */
-    bool: (key: KeysOf<S, boolean>, wire?: WireName, presence?: Presence<S>): Field => ({ ...base(key, wire, presence), kind: 'bool' }),
+    bool: (key: KeysOf<S, boolean>, wire?: WireName, presence?: Presence<S>): Field => ({
+      ...base(key, wire, presence),
+      kind: 'bool',
+    }),
 
     /** A boolean that QEMU sends as an integer (0 or 1; any non-zero loads as true). */
     boolAs: (type: ScalarType, key: KeysOf<S, boolean>, wire?: WireName, presence?: Presence<S>): Field => ({
@@ -54,7 +66,12 @@ export function fieldsOf<S extends object>() {
     }),
 
     /** Sent as `type`; a load whose value differs from the local one is refused. */
-    equal: <T extends ScalarType>(type: T, key: KeysOf<S, ScalarValue<T>>, wire?: WireName, presence?: Presence<S> & { hint?: string }): Field => ({
+    equal: <T extends ScalarType>(
+      type: T,
+      key: KeysOf<S, ScalarValue<T>>,
+      wire?: WireName,
+      presence?: Presence<S> & { hint?: string },
+    ): Field => ({
       ...base(key, wire, presence),
       kind: 'equal',
       type,
@@ -62,13 +79,23 @@ export function fieldsOf<S extends object>() {
     }),
 
     /** i32; accepted from 0 up to the local value, kept as loaded. */
-    lessOrEqual: (key: KeysOf<S, number>, wire?: WireName, presence?: Presence<S>): Field => ({ ...base(key, wire, presence), kind: 'lessOrEqual' }),
+    lessOrEqual: (key: KeysOf<S, number>, wire?: WireName, presence?: Presence<S>): Field => ({
+      ...base(key, wire, presence),
+      kind: 'lessOrEqual',
+    }),
 
     /** A deadline on the virtual clock in nanoseconds; -1n = not pending. */
-    timer: (key: KeysOf<S, bigint>, wire?: WireName, presence?: Presence<S>): Field => ({ ...base(key, wire, presence), kind: 'timer' }),
+    timer: (key: KeysOf<S, bigint>, wire?: WireName, presence?: Presence<S>): Field => ({
+      ...base(key, wire, presence),
+      kind: 'timer',
+    }),
 
     /** Raw bytes; as many as the state's array has, or a part of it. */
-    bytes: (key: KeysOf<S, Uint8Array>, wire?: WireName, presence?: Presence<S> & { start?: number; length?: number }): Field => ({
+    bytes: (
+      key: KeysOf<S, Uint8Array>,
+      wire?: WireName,
+      presence?: Presence<S> & { start?: number; length?: number },
+    ): Field => ({
       ...base(key, wire, presence),
       kind: 'bytes',
       start: presence?.start ?? 0,
@@ -81,7 +108,13 @@ export function fieldsOf<S extends object>() {
       wire: WireName | undefined,
       size: { size: KeysOf<S, number>; max: number; multiply?: number },
       presence?: Presence<S>,
-    ): Field => ({ ...base(key, wire, presence), kind: 'sizedBytes', size: size.size, multiply: size.multiply ?? 1, max: size.max }),
+    ): Field => ({
+      ...base(key, wire, presence),
+      kind: 'sizedBytes',
+      size: size.size,
+      multiply: size.multiply ?? 1,
+      max: size.max,
+    }),
 
     /** Fixed array of scalars; as many as the state's array has, or a part of it. */
     array: <T extends ScalarType>(
@@ -89,7 +122,14 @@ export function fieldsOf<S extends object>() {
       key: KeysOf<S, ScalarArray<T>>,
       wire?: WireName,
       presence?: Presence<S> & { start?: number; length?: number },
-    ): Field => ({ ...base(key, wire, presence), kind: 'array', type, start: presence?.start ?? 0, length: presence?.length, bool: false }),
+    ): Field => ({
+      ...base(key, wire, presence),
+      kind: 'array',
+      type,
+      start: presence?.start ?? 0,
+      length: presence?.length,
+      bool: false,
+    }),
 
     /** Fixed array of booleans sent as integers. */
     boolArray: (type: ScalarType, key: KeysOf<S, boolean[]>, wire?: WireName, presence?: Presence<S>): Field => ({
@@ -126,7 +166,12 @@ export function fieldsOf<S extends object>() {
     }),
 
     /** Fixed array of structs; as many as the state's array has. */
-    structArray: <E extends object>(key: KeysOf<S, readonly E[]>, wire: WireName | undefined, description: Description<E>, presence?: Presence<S>): Field => ({
+    structArray: <E extends object>(
+      key: KeysOf<S, readonly E[]>,
+      wire: WireName | undefined,
+      description: Description<E>,
+      presence?: Presence<S>,
+    ): Field => ({
       ...base(key, wire, presence),
       kind: 'structArray',
       description,
@@ -138,10 +183,22 @@ export function fieldsOf<S extends object>() {
       description: Description<E>,
       count: ElementCount<S> & { create: () => E },
       presence?: Presence<S>,
-    ): Field => ({ ...base(key, wire, presence), kind: 'varStructArray', description, count: count.count, max: count.max, create: count.create }),
+    ): Field => ({
+      ...base(key, wire, presence),
+      kind: 'varStructArray',
+      description,
+      count: count.count,
+      max: count.max,
+      create: count.create,
+    }),
 
     /** QEMU's WITH_TMP: a scratch object whose preSave reads the parent and whose postLoad writes back to it. */
-    tmp: <T extends object>(wire: WireName, description: Description<T>, create: (parent: S) => T, presence?: Presence<S>): Field => ({
+    tmp: <T extends object>(
+      wire: WireName,
+      description: Description<T>,
+      create: (parent: S) => T,
+      presence?: Presence<S>,
+    ): Field => ({
       ...base('', wire, presence),
       kind: 'tmp',
       description,
@@ -162,7 +219,12 @@ export function fieldsOf<S extends object>() {
       test: test as (state: unknown, version: number) => boolean,
     }),
 
-    custom: <K extends keyof S & string>(key: K, wire: WireName | undefined, codec: Codec<S[K]>, presence?: Presence<S>): Field => ({
+    custom: <K extends keyof S & string>(
+      key: K,
+      wire: WireName | undefined,
+      codec: Codec<S[K]>,
+      presence?: Presence<S>,
+    ): Field => ({
       ...base(key, wire, presence),
       kind: 'custom',
       codec,
