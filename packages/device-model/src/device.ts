@@ -13,13 +13,15 @@ export interface Section {
   readonly instance?: number;
   /** An extra instance number that is accepted on load only (QEMU's alias id), e.g. the I/O base of an ISA device. */
   readonly alias?: number;
+  /** The section's name is not prefixed with the device's bus path (`i2c_bus` of a PCI device). */
+  readonly plainName?: boolean;
 }
 
 /** Pairs a description with the state it describes; the compiler checks that they fit. */
 export function section<S extends object>(
   description: Description<S>,
   state: S,
-  options: { instance?: number; alias?: number } = {},
+  options: { instance?: number; alias?: number; plainName?: boolean } = {},
 ): Section {
   return { description, state, ...options };
 }
@@ -76,6 +78,8 @@ export interface Device {
    * and re-arm timers from state. The one place where loaded state reaches other devices.
    */
   resume?(): void;
+  /** Called before each of the device's sections is saved: copies live state kept elsewhere (the CPU's registers in WASM memory) into the state classes. */
+  beforeSave?(): void;
   /** Hot unplug or end of the machine: remove regions, cancel timers. */
   unrealize?(): void;
 }

@@ -1,0 +1,233 @@
+import {
+  type Device,
+  type DeviceContext,
+  type DeviceType,
+  type InputPin,
+  type IrqLine,
+  type Log,
+  PropertyError,
+  type PropertyValue,
+} from '@pagurus/device-model';
+import type { CpuPort } from '@pagurus/cpu-wasm';
+import type { VirtualClock } from './clock.js';
+import { compatRows, type GlobalProperty, type ResolvedProperties, resolveProperties } from './compat.js';
+import type { MachineConfig } from './config.js';
+import { MachineError, type MachineType, type PlugBus, type RomImage } from './machine-type.js';
+import type { PortBus } from './port-bus.js';
+import { SectionRegistry } from './section-registry.js';
+import type { SystemMemory } from './system-memory.js';
+import { Wire } from './wire.js';
+
+/** A device in a machine: what `info qtree` lists and what the composer connects. */
+export interface ComposedDevice {
+  readonly id: string;
+  readonly type: string;
+  readonly path: string | undefined;
+  readonly device: Device;
+  readonly properties: ResolvedProperties;
+  /** Output pins that the device asked for. */
+  readonly wires: ReadonlyMap<string, Wire>;
+}
+
+export interface ComposeOptions {
+  readonly id?: string;
+  /** By QEMU property name; text is parsed. */
+  readonly properties?: Readonly<Record<string, PropertyValue>>;
+  /** Services and host handles by backend name. */
+  readonly backends?: Readonly<Record<string, object | undefined>>;
+  readonly slot?: unknown;
+  /** Section name prefix. */
+  readonly path?: string;
+}
+
+/** What the composer needs from the machine that it fills. */
+export interface ComposerMachine {
+  readonly cpu: CpuPort;
+  readonly memory: SystemMemory;
+  readonly ports: PortBus;
+  readonly clock: VirtualClock;
+  readonly log: Log;
+  logFor(id: string): Log;
+  requestReset(reason: string): void;
+  requestShutdown(reason: string, exitCode?: number): void;
+  /** INTR pin of the CPU; also wakes a sleeping machine. */
+  readonly interruptPin: InputPin;
+  readonly a20Pin: InputPin;
+  readonly nmiPin: InputPin;
+}
+
+/** Builds one machine: creates devices, wires pins, places ROMs, offers buses. Handed to {@link MachineType.build}. */
+export class Composer {
+  readonly devices: ComposedDevice[] = [];
+  readonly roms: RomImage[] = [];
+  readonly sections = new SectionRegistry();
+  readonly memoryArrived: (() => void)[] = [];
+  /** Run at every reset after all devices were reset (direct kernel boot). */
+  readonly afterReset: (() => void)[] = [];
+  /** The interrupt controller, asked when the CPU takes an interrupt. */
+  acknowledgeInterrupt: () => number = () => 0xff;
+
+  private readonly buses = new Map<'isa' | 'pci', PlugBus>();
+  private readonly rows: readonly GlobalProperty[];
+  private readonly globals: readonly GlobalProperty[];
+  private readonly ids = new Set<string>();
+  private readonly usedGlobals = new Set<GlobalProperty>();
+
+  constructor(
+    readonly machine: ComposerMachine,
+    // biome-ignore lint/suspicious/noExplicitAny: a machine type of any properties.
+    readonly type: MachineType<any>,
+    readonly config: MachineConfig,
+    /** Bytes of guest RAM. */
+    readonly memorySize: number,
+  ) {
+    this.rows = compatRows(
+      type.packages.map((entry) => entry.compat),
+      type.version,
+    );
+    this.globals = config.globals ?? [];
+  }
+
+  /** The properties that a type would have on this machine. */
+  resolve<P extends object>(type: DeviceType<P>, own: Readonly<Record<string, PropertyValue>> = {}): ResolvedProperties {
+    const names = [type.type, ...(type.parents ?? [])];
+    for (const row of this.globals) if (names.includes(row.driver)) this.usedGlobals.add(row);
+    return resolveProperties(type, this.rows, this.globals, own);
+  }
+
+  /**
+   * Creates a device.
+   * @throws {PropertyError} for its configuration, {@link MachineError} for a taken id.
+   */
+  add<P extends object>(type: DeviceType<P>, options: ComposeOptions = {}): ComposedDevice {
+    const id = options.id ?? this.freeId(type.type);
+    if (this.ids.has(id)) throw new MachineError(`duplicate device id '${id}'`);
+    this.ids.add(id);
+    const properties = this.resolve(type, options.properties);
+    const wires = new Map<string, Wire>();
+    const context = this.context(type, id, properties, options, wires);
+    const device = type.create(context, properties.values as P);
+    const composed: ComposedDevice = { id, type: type.type, path: options.path, device, properties, wires };
+    this.devices.push(composed);
+    this.sections.add(device, options.path);
+    return composed;
+  }
+
+  /** Adds a device that exists only as an object (the CPU, the clock): its sections and reset take part as any other's. */
+  addInternal(id: string, device: Device): void {
+    this.ids.add(id);
+    this.devices.push({ id, type: id, path: undefined, device, properties: { values: {}, sources: {} }, wires: new Map() });
+    this.sections.add(device, undefined);
+  }
+
+  /** Connects an output pin to an input. @throws {MachineError} if the device has no such pin. */
+  connect(from: ComposedDevice, pin: string, to: InputPin): void {
+    const wire = from.wires.get(pin);
+    if (!wire) throw new MachineError(`${from.id} has no output pin '${pin}'; it has: ${[...from.wires.keys()].join(', ') || 'none'}`);
+    wire.connect(to);
+  }
+
+  /** A device's input pin. @throws {MachineError} if it has none of that name. */
+  input(device: ComposedDevice, pin: string): InputPin {
+    const input = device.device.inputs?.[pin];
+    if (!input)
+      throw new MachineError(
+        `${device.id} has no input pin '${pin}'; it has: ${Object.keys(device.device.inputs ?? {}).join(', ') || 'none'}`,
+      );
+    return input;
+  }
+
+  /** Contents that are written again at every reset. @throws {MachineError} if they do not fit. */
+  rom(image: RomImage): void {
+    if (image.offset + image.bytes.length > image.block.length)
+      throw new MachineError(`ROM image of ${image.bytes.length} bytes does not fit block ${image.block.name}`);
+    this.roms.push(image);
+  }
+
+  offerBus(bus: PlugBus): void {
+    this.buses.set(bus.kind, bus);
+  }
+
+  /** `-device`. @throws {MachineError} for an unknown driver or a bus that the machine has not. */
+  plug(driver: string, id: string | undefined, addr: string | undefined, own: Readonly<Record<string, PropertyValue>>): ComposedDevice {
+    const types = this.type.packages.flatMap((entry) => entry.types);
+    const type = types.find((candidate) => candidate.type === driver);
+    if (!type) {
+      throw new MachineError(
+        `'${driver}' is not a known device; this machine's packages have: ${types.map((candidate) => candidate.type).join(', ')}`,
+      );
+    }
+    if (type.bus === 'system') throw new MachineError(`'${driver}' is part of a machine and cannot be plugged`);
+    const bus = this.buses.get(type.bus);
+    if (!bus) throw new MachineError(`no '${type.bus}' bus in ${this.type.name} for device '${driver}'`);
+    const name = id ?? this.freeId(driver);
+    const place = bus.plug(name, addr);
+    const composed = this.add(type, {
+      id: name,
+      properties: own,
+      slot: place.slot,
+      ...(place.path === undefined ? {} : { path: place.path }),
+    });
+    for (const [pin, wire] of composed.wires) {
+      const target = place.connect?.(pin, composed);
+      if (target) wire.connect(target);
+    }
+    return composed;
+  }
+
+  /** `-global` rows whose driver no device of this machine is; QEMU warns about them. */
+  unusedGlobals(): readonly GlobalProperty[] {
+    return this.globals.filter((row) => !this.usedGlobals.has(row));
+  }
+
+  private context<P extends object>(
+    type: DeviceType<P>,
+    id: string,
+    properties: ResolvedProperties,
+    options: ComposeOptions,
+    wires: Map<string, Wire>,
+  ): DeviceContext {
+    const { machine, config } = this;
+    const line = (pin: string): IrqLine => {
+      let wire = wires.get(pin);
+      if (!wire) {
+        wire = new Wire();
+        wires.set(pin, wire);
+      }
+      return wire;
+    };
+    const backend = <B>(name: string): B | undefined => {
+      const given = options.backends?.[name];
+      if (given !== undefined) return given as B;
+      const key = Object.keys(type.properties).find((candidate) => (type.properties as Record<string, { name: string }>)[candidate]!.name === name);
+      const selected = key === undefined ? undefined : properties.values[key];
+      if (typeof selected !== 'string' || selected === '') return undefined;
+      const handle = config.backends?.[name]?.[selected];
+      if (!handle) throw new PropertyError(type.type, name, `no ${name} with id '${selected}'`);
+      return handle as B;
+    };
+    return {
+      id,
+      ports: machine.ports,
+      mmio: machine.memory,
+      memory: machine.memory,
+      clock: machine.clock,
+      log: machine.logFor(id),
+      line,
+      backend,
+      slot: options.slot,
+      requestReset: (reason) => machine.requestReset(reason),
+      requestShutdown: (reason, exitCode) => machine.requestShutdown(reason, exitCode),
+      onMemoryArrived: (retry) => {
+        this.memoryArrived.push(retry);
+      },
+    };
+  }
+
+  private freeId(type: string): string {
+    for (let n = 0; ; n++) {
+      const id = `${type}[${n}]`;
+      if (!this.ids.has(id)) return id;
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import type { CharacterBackend, PropertyValue } from '@pagurus/device-model';
+import type { GlobalProperty } from './compat.js';
+import type { HostClock, InstructionCountOptions, RtcOptions } from './time.js';
+
+/** `-device DRIVER,id=…,bus=…,addr=…,property=value…` */
+export interface DeviceArguments {
+  readonly driver: string;
+  readonly id?: string;
+  readonly addr?: string;
+  readonly properties: Readonly<Record<string, PropertyValue>>;
+}
+
+/** Direct kernel boot: `-kernel`, `-initrd`, `-append`. */
+export interface KernelOptions {
+  readonly image: Uint8Array;
+  readonly initrd?: Uint8Array;
+  readonly commandLine?: string;
+}
+
+/**
+ * A machine as data plus the host's handles to it. What is data (`type`, `memory`, `cpu`, `properties`, `devices`, `globals`, `smp`)
+ * decides the guest-visible machine completely; handles never do.
+ */
+export interface MachineConfig {
+  /** Bytes of RAM (`-m`). */
+  readonly memory?: number;
+  /** `-cpu MODEL,+feature,-feature`. */
+  readonly cpu?: string;
+  /** `-machine` properties. */
+  readonly properties?: Readonly<Record<string, string>>;
+  readonly devices?: readonly DeviceArguments[];
+  readonly globals?: readonly GlobalProperty[];
+  /** Without the machine's default devices (`-nodefaults`). */
+  readonly noDefaults?: boolean;
+  /** `-vga`: undefined = the machine's default. */
+  readonly vga?: 'none' | 'std';
+  readonly name?: string;
+  /** 16 bytes. */
+  readonly uuid?: Uint8Array;
+  readonly rtc?: RtcOptions;
+  readonly icount?: InstructionCountOptions;
+  /** `-boot order=…,menu=…,reboot-timeout=…`. */
+  readonly boot?: { readonly order?: string; readonly menu?: boolean; readonly rebootTimeout?: number };
+
+  /** Firmware image (`-bios`); required unless a kernel is booted directly. */
+  readonly firmware?: Uint8Array;
+  /** Option ROMs by file name, e.g. `vgabios-stdvga.bin`. */
+  readonly roms?: Readonly<Record<string, Uint8Array>>;
+  readonly kernel?: KernelOptions;
+
+  /** Serial ports in order; undefined entries are unused. */
+  readonly serial?: readonly (CharacterBackend | undefined)[];
+  /** Backends that device properties name: kind (`chardev`, `drive`, `netdev`, `rng`) -> id -> handle. */
+  readonly backends?: Readonly<Record<string, Readonly<Record<string, object>>>>;
+  /** Keyboard and pointer. */
+  readonly input?: object;
+
+  readonly hostClock?: HostClock;
+  /** One line of diagnostics. Default: dropped. */
+  readonly log?: (line: string) => void;
+}

@@ -1,0 +1,378 @@
+import type { CpuExit, CpuPort, CpuRamBlock, FlatRange } from '@pagurus/cpu-wasm';
+import type {
+  InputPin,
+  Log,
+  MigrationRamBlock,
+  MigrationSection,
+  MigrationTarget,
+  RunState,
+  StreamSettings,
+} from '@pagurus/device-model';
+import { section } from '@pagurus/device-model';
+import { VirtualClock } from './clock.js';
+import { type ComposedDevice, Composer, type ComposerMachine } from './composer.js';
+import type { MachineConfig } from './config.js';
+import { type MachineCpu, type MachineCpuOptions, prepareCpu } from './cpu.js';
+import { MachineLog } from './log.js';
+import { MachineError, type MachineType } from './machine-type.js';
+import { machineProperties } from './machine-properties.js';
+import { PortBus } from './port-bus.js';
+import { RunLoop } from './run-loop.js';
+import { migrationObject } from './stream-settings.js';
+import { SystemMemory } from './system-memory.js';
+import { type HostClock, MachineTime, timerVmState } from './time.js';
+
+const PAGE = 4096;
+
+/** Why a machine ended. */
+export interface Shutdown {
+  readonly reason: string;
+  /** From isa-debug-exit; otherwise undefined. */
+  readonly exitCode?: number;
+}
+
+export interface MachineEvents {
+  /** Run state changed. */
+  state?(state: RunState): void;
+  /** The guest (or the monitor) reset the machine. */
+  reset?(reason: string): void;
+  /** The guest powered off; the machine is stopped in state `shutdown`. */
+  shutdown?(shutdown: Shutdown): void;
+  /** A defect of the emulator surfaced; the machine is stopped in state `internal-error`. */
+  error?(error: unknown): void;
+}
+
+/** Host clocks of a browser or Node.js. */
+export const systemClock: HostClock = {
+  monotonic: () => BigInt(Math.round(performance.now() * 1e6)),
+  wall: () => BigInt(Date.now()) * 1_000_000n,
+};
+
+/**
+ * A running PC. Create with {@link createMachine}; it starts in state `prelaunch`.
+ */
+export class Machine implements MigrationTarget {
+  readonly machineName: string;
+  readonly settings: StreamSettings;
+  readonly memory: SystemMemory;
+  readonly ports = new PortBus();
+  readonly clock: VirtualClock;
+  readonly time: MachineTime;
+  readonly composer: Composer;
+  readonly events: MachineEvents[] = [];
+  /** `-no-reboot`: a reset becomes a shutdown. */
+  noReboot = false;
+
+  private readonly loop: RunLoop;
+  private readonly logs: MachineLog;
+  private state: RunState = 'prelaunch';
+  private mapStale = true;
+  private pendingReset: string | undefined;
+  private pendingShutdown: Shutdown | undefined;
+  private readonly freshlyLogged = new Set<string>();
+  private readonly cpuPart: MachineCpu;
+
+  /** Use {@link createMachine}. */
+  constructor(
+    // biome-ignore lint/suspicious/noExplicitAny: a machine type of any properties.
+    readonly type: MachineType<any>,
+    readonly config: MachineConfig,
+    makeCpu: (bus: MachineCpuOptions['bus'], memorySize: number) => MachineCpu,
+  ) {
+    this.machineName = type.name;
+    const host = config.hostClock ?? systemClock;
+    const memorySize = config.memory ?? type.defaultMemory;
+    if (!Number.isInteger(memorySize) || memorySize <= 0 || memorySize % PAGE !== 0)
+      throw new MachineError(`memory size ${memorySize} is not a positive multiple of ${PAGE} bytes`);
+    this.logs = new MachineLog(config.log ?? (() => {}));
+    this.memory = new SystemMemory({
+      allocate: (name, length) => this.cpu.allocate(name, length),
+      mapChanged: () => {
+        this.mapStale = true;
+        if (this.cpuPart !== undefined) this.pushMap();
+      },
+    });
+    this.cpuPart = makeCpu(
+      {
+        portRead: (port, size) => this.ports.read(port, size),
+        portWrite: (port, value, size) => this.ports.write(port, value, size),
+        mmioRead: (address, size) => this.memory.mmioRead(address, size),
+        mmioWrite: (address, value, size) => this.memory.mmioWrite(address, value, size),
+        acknowledgeInterrupt: () => this.composer.acknowledgeInterrupt(),
+        timestamp: () => this.time.timestamp(),
+      },
+      memorySize,
+    );
+    this.time = new MachineTime(host, config.rtc ?? { clock: 'host' }, config.icount, () => this.cpu.instructions);
+    this.clock = new VirtualClock(this.time, () => this.loop?.deadlineMoved());
+    this.loop = new RunLoop(this.cpu, this.clock, this.time, {
+      monotonic: () => host.monotonic(),
+      afterRun: (exit) => this.afterRun(exit),
+    });
+    this.composer = new Composer(this.composerView(), type, config, memorySize);
+    this.settings = this.composer.resolve(migrationObject).values as unknown as StreamSettings;
+    this.composer.addInternal('timer', this.timerDevice());
+    this.composer.addInternal('cpu', this.cpuPart.device);
+    type.build(this.composer, machineProperties(type, config));
+    for (const device of config.devices ?? []) this.composer.plug(device.driver, device.id, device.addr, device.properties);
+    for (const row of this.composer.unusedGlobals())
+      config.log?.(`warning: -global ${row.driver}.${row.property}=${row.value} has no effect: no such device in ${type.name}`);
+    this.resetDevices();
+  }
+
+  get cpu(): CpuPort {
+    return this.cpuPart.cpu;
+  }
+
+  /** `info registers`. */
+  registersText(): string {
+    return this.cpuPart.registersText();
+  }
+
+  get devices(): readonly ComposedDevice[] {
+    return this.composer.devices;
+  }
+
+  /** A device's service by device id. @throws {MachineError} if there is none. */
+  service<S extends object>(id: string): S {
+    const found = this.devices.find((entry) => entry.id === id);
+    if (!found?.device.services) throw new MachineError(`no device '${id}' with services in ${this.machineName}`);
+    return found.device.services as S;
+  }
+
+  get runState(): RunState {
+    return this.state;
+  }
+
+  // --- running ---------------------------------------------------------------------------------------------------------
+
+  start(): void {
+    if (this.state === 'running') return;
+    if (this.state === 'shutdown' || this.state === 'internal-error') throw new MachineError(`the machine is in state ${this.state}; reset it first`);
+    this.setState('running');
+    this.loop.start((error) => this.fail(error));
+  }
+
+  stop(state: RunState = 'paused'): void {
+    this.loop.stop();
+    this.setState(state);
+  }
+
+  /** Resolves when the run loop has left the stack. */
+  whenStopped(): Promise<void> {
+    return this.loop.whenSettled();
+  }
+
+  /**
+   * Deterministic machines: run without yielding up to an instruction count, then stop in state `paused`.
+   * @returns why it came back earlier, or `limit`.
+   */
+  runUntil(instructions: number): void {
+    if (!this.time.counting) throw new MachineError('runUntil needs a deterministic machine (icount)');
+    this.setState('running');
+    this.loop.runUntil(instructions);
+    if (this.state === 'running') this.setState('paused');
+  }
+
+  /** HMP `replay_break`: stop at exactly this instruction count. */
+  breakAt(instructions: number): void {
+    if (!this.time.counting) throw new MachineError('replay_break needs a deterministic machine (-icount shift=N)');
+    if (instructions < this.cpu.instructions)
+      throw new MachineError(`instruction ${instructions} has passed; the count is ${this.cpu.instructions}`);
+    this.loop.breakAt(instructions);
+  }
+
+  /** The host has something for the guest (a key, a byte, a packet). */
+  wake(): void {
+    this.loop.wake();
+  }
+
+  requestReset(reason: string): void {
+    this.pendingReset = reason;
+    this.leaveRun();
+  }
+
+  requestShutdown(reason: string, exitCode?: number): void {
+    this.pendingShutdown = exitCode === undefined ? { reason } : { reason, exitCode };
+    this.leaveRun();
+  }
+
+  // --- MigrationTarget ---------------------------------------------------------------------------------------------------
+
+  get ramBlocks(): readonly MigrationRamBlock[] {
+    return this.cpu.blocks;
+  }
+
+  get sections(): readonly MigrationSection[] {
+    return this.composer.sections.list();
+  }
+
+  setDirtyLogging(on: boolean): void {
+    this.cpu.setDirtyLogging(on);
+    this.freshlyLogged.clear();
+    if (on) for (const block of this.cpu.blocks) this.freshlyLogged.add(block.name);
+  }
+
+  takeDirty(block: MigrationRamBlock): Uint32Array {
+    const found = this.cpu.blocks.find((candidate) => candidate.name === block.name);
+    if (!found) throw new MachineError(`no RAM block '${block.name}'`);
+    const dirty = found.takeMigrationDirty();
+    if (this.freshlyLogged.delete(block.name)) {
+      const pages = Math.ceil(found.usedLength / PAGE);
+      for (let page = 0; page < pages; page++) dirty[page >> 5]! |= 1 << (page & 31);
+    }
+    return dirty;
+  }
+
+  reset(): void {
+    this.pendingReset = undefined;
+    this.pendingShutdown = undefined;
+    this.resetDevices();
+  }
+
+  resumeAfterLoad(state: RunState): void {
+    for (const { device } of this.devices) device.resume?.();
+    for (const retry of this.composer.memoryArrived) retry();
+    this.setState(state === 'running' ? 'paused' : state);
+  }
+
+  // --- inner workings ----------------------------------------------------------------------------------------------------
+
+  private composerView(): ComposerMachine {
+    const interruptPin: InputPin = (level) => {
+      this.cpu.setInterrupt(level);
+      if (level) this.loop.wake();
+    };
+    const self = this;
+    return {
+      get cpu() {
+        return self.cpu;
+      },
+      memory: this.memory,
+      ports: this.ports,
+      clock: this.clock,
+      log: this.logs.for('machine'),
+      logFor: (id): Log => this.logs.for(id),
+      requestReset: (reason) => this.requestReset(reason),
+      requestShutdown: (reason, exitCode) => this.requestShutdown(reason, exitCode),
+      interruptPin,
+      a20Pin: (level) => this.cpu.setA20(level),
+      nmiPin: (level) => {
+        if (!level) return;
+        this.cpu.nmi();
+        this.loop.wake();
+      },
+    };
+  }
+
+  private timerDevice() {
+    const { time, clock } = this;
+    return {
+      sections: [section(timerVmState, time.state)],
+      reset() {},
+      beforeSave: () => time.beforeSave(),
+      resume: () => {
+        if (time.counting) this.cpu.instructions = Number(time.state.icount);
+        clock.runDue();
+      },
+    };
+  }
+
+  private leaveRun(): void {
+    this.cpu.requestExit();
+    this.loop.wake();
+    // Outside the run loop (monitor, stopped machine) it is done at once.
+    if (this.state !== 'running') this.afterRun('requested');
+  }
+
+  private afterRun(exit: CpuExit): boolean {
+    if (exit === 'shutdown') this.pendingReset ??= 'triple fault';
+    if (this.pendingReset !== undefined && this.noReboot) {
+      this.pendingShutdown ??= { reason: `reset (${this.pendingReset})` };
+      this.pendingReset = undefined;
+    }
+    if (this.pendingShutdown) {
+      const shutdown = this.pendingShutdown;
+      this.pendingShutdown = undefined;
+      this.pendingReset = undefined;
+      this.loop.stop();
+      this.setState('shutdown');
+      for (const events of this.events) events.shutdown?.(shutdown);
+      return false;
+    }
+    if (this.pendingReset !== undefined) {
+      const reason = this.pendingReset;
+      this.pendingReset = undefined;
+      this.resetDevices();
+      for (const events of this.events) events.reset?.(reason);
+    }
+    if (this.loop.atBreakpoint) {
+      this.loop.clearBreakpoint();
+      this.stop('paused');
+      return false;
+    }
+    return true;
+  }
+
+  private resetDevices(): void {
+    for (const { block, offset, bytes } of this.composer.roms) block.write(offset, bytes);
+    for (const { device } of this.devices) device.reset();
+    for (const hook of this.composer.afterReset) hook();
+    this.pushMap();
+  }
+
+  private pushMap(): void {
+    if (!this.mapStale || this.composer === undefined) return;
+    this.mapStale = false;
+    this.cpu.setMemoryMap(flatRanges(this.memory));
+  }
+
+  private setState(state: RunState): void {
+    if (state === this.state) return;
+    this.state = state;
+    for (const events of this.events) events.state?.(state);
+  }
+
+  private fail(error: unknown): void {
+    this.loop.stop();
+    this.setState('internal-error');
+    if (this.events.every((events) => !events.error)) throw error;
+    for (const events of this.events) events.error?.(error);
+  }
+}
+
+/** The flat map in whole pages: a page with anything but one RAM window is `io` and comes to the memory space's own dispatch. */
+function flatRanges(memory: SystemMemory): FlatRange[] {
+  const ranges: FlatRange[] = [];
+  for (const { base, length, entry } of memory.pieces()) {
+    const ram = entry.target.ram;
+    if (!ram) continue;
+    const first = Math.ceil(base / PAGE) * PAGE;
+    const end = Math.floor((base + length) / PAGE) * PAGE;
+    const offset = ram.offset + first - entry.base;
+    if (end <= first || offset % PAGE !== 0) continue;
+    ranges.push({
+      base: first,
+      length: end - first,
+      kind: ram.writable ? 'ram' : 'rom',
+      block: ram.block as CpuRamBlock,
+      offset,
+    });
+  }
+  return ranges;
+}
+
+export interface CreateOptions {
+  /** The compiled CPU module; hosts load it (`@pagurus/cpu-wasm/cpu.wasm`). */
+  readonly cpuModule: WebAssembly.Module;
+}
+
+/**
+ * Puts a machine together. It is reset and in state `prelaunch`; call `start()`.
+ * @throws {PropertyError} {@link MachineError} for a configuration that cannot be.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: a machine type of any properties.
+export async function createMachine(type: MachineType<any>, config: MachineConfig, options: CreateOptions): Promise<Machine> {
+  const make = await prepareCpu(options.cpuModule);
+  return new Machine(type, config, (bus, memorySize) => make({ bus, memorySize, model: config.cpu ?? type.defaultCpu }));
+}

@@ -1,0 +1,53 @@
+import type { Device, MigrationSection, Section } from '@pagurus/device-model';
+import { decode, describe, save } from '@pagurus/vmstate';
+
+/**
+ * All sections of a machine by identity (path, name, instance), in order of creation; higher priorities first.
+ */
+export class SectionRegistry {
+  private readonly entries: { section: MigrationSection; priority: number }[] = [];
+  private readonly counts = new Map<string, number>();
+  private readonly plainCounts = new Map<string, number>();
+
+  add(device: Device, path: string | undefined): void {
+    for (const section of device.sections) this.addSection(section, section.plainName ? undefined : path, device);
+  }
+
+  /** Sorted as they are sent: descending priority, then creation. */
+  list(): readonly MigrationSection[] {
+    return this.entries
+      .map((entry, order) => ({ ...entry, order }))
+      .sort((a, b) => b.priority - a.priority || a.order - b.order)
+      .map((entry) => entry.section);
+  }
+
+  private addSection({ description, state, instance, alias }: Section, path: string | undefined, device: Device): void {
+    const idstr = path === undefined ? description.name : `${path}/${description.name}`;
+    if (idstr.length > 255) throw new Error(`section name ${idstr} is longer than 255 bytes`);
+    const counted = this.counts.get(idstr) ?? 0;
+    const number = instance ?? counted;
+    this.counts.set(idstr, Math.max(counted, number + 1));
+    let compat: { idstr: string; instance: number } | undefined;
+    if (path !== undefined) {
+      const plain = this.plainCounts.get(description.name) ?? 0;
+      this.plainCounts.set(description.name, plain + 1);
+      compat = { idstr: description.name, instance: plain };
+    }
+    this.entries.push({
+      priority: description.priority,
+      section: {
+        idstr,
+        instance: number,
+        ...(alias === undefined ? {} : { alias }),
+        ...(compat === undefined ? {} : { compat }),
+        version: description.version,
+        needed: () => description.needed?.(state) ?? true,
+        save: () => {
+          device.beforeSave?.();
+          return { bytes: save(description, state), description: describe(description, state) };
+        },
+        decode: (bytes, offset, version) => decode(description, state, bytes, version, { offset, path: idstr }),
+      },
+    });
+  }
+}
