@@ -1,0 +1,14 @@
+import type { DeviceType } from '@pagurus/device-model';
+import { describe, it } from 'vitest';
+import { type ConformanceOptions, conformance } from './conformance.js';
+
+/**
+ * Runs the conformance suite as vitest tests:
+ *
+ *     describeConformance(i8042, { sections: [{ name: 'ps2kbd', version: 3, size: 284 }] });
+ */
+export function describeConformance<P extends object>(type: DeviceType<P>, options: ConformanceOptions<P>): void {
+  describe(`conformance of ${type.type}`, () => {
+    for (const { name, run } of conformance(type, options)) it(name, run);
+  });
+}
