@@ -15,6 +15,7 @@ import type { MachineConfig } from './config.js';
 import { MachineError, type MachineType, type PlugBus, type RomImage } from './machine-type.js';
 import type { PortBus } from './port-bus.js';
 import { SectionRegistry } from './section-registry.js';
+import { migrationCompat } from './stream-settings.js';
 import type { SystemMemory } from './system-memory.js';
 import { Wire } from './wire.js';
 
@@ -82,7 +83,7 @@ export class Composer {
     readonly memorySize: number,
   ) {
     this.rows = compatRows(
-      type.packages.map((entry) => entry.compat),
+      [migrationCompat, ...type.packages.map((entry) => entry.compat)],
       type.version,
     );
     this.globals = config.globals ?? [];
