@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { describe } from 'vitest';
+
+/** Real parts and how their presence is seen. */
+const PROBES = {
+  qemu: () => spawnSync('qemu-system-i386', ['--version']).status === 0,
+  seabios: () => existsSync('/usr/share/seabios/bios-256k.bin'),
+  nasm: () => spawnSync('nasm', ['--version']).status === 0,
+  chromium: () => existsSync('/usr/bin/chromium'),
+} as const;
+
+export type Part = keyof typeof PROBES;
+
+const required = new Set((process.env.PAGURUS_REQUIRE ?? '').split(',').filter(Boolean));
+for (const name of required) if (!(name in PROBES)) throw new Error(`PAGURUS_REQUIRE names '${name}'; known: ${Object.keys(PROBES).join(', ')}`);
+
+/** Runs the suite where all parts are here; says what is absent otherwise, and fails where PAGURUS_REQUIRE names an absent part. */
+export function withParts(title: string, parts: readonly Part[], suite: () => void): void {
+  const absent = parts.filter((part) => !PROBES[part]());
+  const missing = absent.filter((part) => required.has(part));
+  if (missing.length > 0) throw new Error(`${title}: required but not installed: ${missing.join(', ')}`);
+  if (absent.length > 0) console.warn(`skipped: ${title} (not installed: ${absent.join(', ')})`);
+  describe.skipIf(absent.length > 0)(title, suite);
+}
