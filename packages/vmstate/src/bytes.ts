@@ -77,6 +77,11 @@ export class Reader implements ByteReader {
     return this.data.slice(at, at + length);
   }
 
+  /** Copies bytes already read or yet to come; the position stays. */
+  slice(offset: number, length: number): Uint8Array {
+    return this.data.slice(offset, offset + length);
+  }
+
   /** Like {@link bytes}, into an existing array. */
   bytesInto(target: Uint8Array, start: number, length: number): void {
     const at = this.take(length);
