@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { describe } from 'vitest';
 
 /** Real parts and how their presence is seen. */
@@ -13,7 +13,8 @@ const PROBES = {
 export type Part = keyof typeof PROBES;
 
 const required = new Set((process.env.PAGURUS_REQUIRE ?? '').split(',').filter(Boolean));
-for (const name of required) if (!(name in PROBES)) throw new Error(`PAGURUS_REQUIRE names '${name}'; known: ${Object.keys(PROBES).join(', ')}`);
+for (const name of required)
+  if (!(name in PROBES)) throw new Error(`PAGURUS_REQUIRE names '${name}'; known: ${Object.keys(PROBES).join(', ')}`);
 
 /** Runs the suite where all parts are here; says what is absent otherwise, and fails where PAGURUS_REQUIRE names an absent part. */
 export function withParts(title: string, parts: readonly Part[], suite: () => void): void {

@@ -35,7 +35,10 @@ export class Running {
   /** Waits until the output matches. Fails with what there is when the process ends or time is up. */
   async waitFor(pattern: RegExp, milliseconds = 60_000): Promise<RegExpMatchArray> {
     return await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => finish(new Error(`no ${pattern} within ${milliseconds} ms in:\n${this.output}\n${this.errors}`)), milliseconds);
+      const timer = setTimeout(
+        () => finish(new Error(`no ${pattern} within ${milliseconds} ms in:\n${this.output}\n${this.errors}`)),
+        milliseconds,
+      );
       const finish = (error?: Error, match?: RegExpMatchArray) => {
         clearTimeout(timer);
         this.watchers.delete(look);
@@ -45,7 +48,8 @@ export class Running {
       const look = () => {
         const match = this.output.match(pattern);
         if (match) finish(undefined, match);
-        else if (this.child.exitCode !== null) finish(new Error(`ended with ${this.child.exitCode} before ${pattern}:\n${this.output}\n${this.errors}`));
+        else if (this.child.exitCode !== null)
+          finish(new Error(`ended with ${this.child.exitCode} before ${pattern}:\n${this.output}\n${this.errors}`));
       };
       this.watchers.add(look);
       look();

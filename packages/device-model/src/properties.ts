@@ -20,7 +20,9 @@ export type PropertyTable<P> = { readonly [K in keyof P]: P[K] extends PropertyV
  * A package's history: `{ '6.0': { i8042: { 'extended-state': 'off' } } }` means machine version 6.0 *and every older one*.
  * Keys are QEMU machine versions; drivers and properties are QEMU's names; values are spelled as on the command line.
  */
-export type CompatTable = { readonly [machineVersion: string]: { readonly [driver: string]: { readonly [property: string]: string } } };
+export type CompatTable = {
+  readonly [machineVersion: string]: { readonly [driver: string]: { readonly [property: string]: string } };
+};
 
 /** A device, property or value that the user named and that cannot be. */
 export class PropertyError extends Error {

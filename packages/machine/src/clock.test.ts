@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
 import { NEVER } from '@pagurus/device-model';
+import { describe, expect, it } from 'vitest';
 import { VirtualClock } from './clock.js';
 
 const setup = () => {

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
 import { defineDevice } from '@pagurus/device-model';
+import { describe, expect, it } from 'vitest';
 import { compatRows, resolveProperties } from './compat.js';
 import { migrationCompat, migrationObject } from './stream-settings.js';
 
@@ -33,8 +33,12 @@ describe('compat rows', () => {
   });
 
   it('name what is wrong', () => {
-    expect(() => resolveProperties(thing, [], [], { third: '1' })).toThrow('thing.third: no such property; thing has: first-knob, second');
-    expect(() => resolveProperties(thing, [], [{ driver: 'thing', property: 'second', value: 'x' }], {})).toThrow("'x' is not a number");
+    expect(() => resolveProperties(thing, [], [], { third: '1' })).toThrow(
+      'thing.third: no such property; thing has: first-knob, second',
+    );
+    expect(() => resolveProperties(thing, [], [{ driver: 'thing', property: 'second', value: 'x' }], {})).toThrow(
+      "'x' is not a number",
+    );
     expect(() => resolveProperties(thing, [], [], { second: '-1' })).toThrow('between 0 and 4294967295');
   });
 });

@@ -1,3 +1,4 @@
+import type { CpuPort } from '@pagurus/cpu-wasm';
 import {
   type Device,
   type DeviceContext,
@@ -8,7 +9,6 @@ import {
   PropertyError,
   type PropertyValue,
 } from '@pagurus/device-model';
-import type { CpuPort } from '@pagurus/cpu-wasm';
 import type { VirtualClock } from './clock.js';
 import { compatRows, type GlobalProperty, type ResolvedProperties, resolveProperties } from './compat.js';
 import type { MachineConfig } from './config.js';
@@ -82,10 +82,7 @@ export class Composer {
     /** Bytes of guest RAM. */
     readonly memorySize: number,
   ) {
-    this.rows = compatRows(
-      [migrationCompat, ...type.packages.map((entry) => entry.compat)],
-      type.version,
-    );
+    this.rows = compatRows([migrationCompat, ...type.packages.map((entry) => entry.compat)], type.version);
     this.globals = config.globals ?? [];
   }
 
@@ -124,7 +121,8 @@ export class Composer {
   /** Connects an output pin to an input. @throws {MachineError} if the device has no such pin. */
   connect(from: ComposedDevice, pin: string, to: InputPin): void {
     const wire = from.wires.get(pin);
-    if (!wire) throw new MachineError(`${from.id} has no output pin '${pin}'; it has: ${[...from.wires.keys()].join(', ') || 'none'}`);
+    if (!wire)
+      throw new MachineError(`${from.id} has no output pin '${pin}'; it has: ${[...from.wires.keys()].join(', ') || 'none'}`);
     wire.connect(to);
   }
 
@@ -150,7 +148,12 @@ export class Composer {
   }
 
   /** `-device`. @throws {MachineError} for an unknown driver or a bus that the machine has not. */
-  plug(driver: string, id: string | undefined, addr: string | undefined, own: Readonly<Record<string, PropertyValue>>): ComposedDevice {
+  plug(
+    driver: string,
+    id: string | undefined,
+    addr: string | undefined,
+    own: Readonly<Record<string, PropertyValue>>,
+  ): ComposedDevice {
     const types = this.type.packages.flatMap((entry) => entry.types);
     const type = types.find((candidate) => candidate.type === driver);
     if (!type) {
@@ -200,7 +203,9 @@ export class Composer {
     const backend = <B>(name: string): B | undefined => {
       const given = options.backends?.[name];
       if (given !== undefined) return given as B;
-      const key = Object.keys(type.properties).find((candidate) => (type.properties as Record<string, { name: string }>)[candidate]!.name === name);
+      const key = Object.keys(type.properties).find(
+        (candidate) => (type.properties as Record<string, { name: string }>)[candidate]!.name === name,
+      );
       const selected = key === undefined ? undefined : properties.values[key];
       if (typeof selected !== 'string' || selected === '') return undefined;
       const handle = config.backends?.[name]?.[selected];

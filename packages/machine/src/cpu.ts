@@ -7,6 +7,12 @@ export interface MachineCpu {
   readonly device: Device;
   registersText(): string;
 }
-export interface MachineCpuOptions { bus: CpuBus; memorySize: number; model: string }
+export interface MachineCpuOptions {
+  bus: CpuBus;
+  memorySize: number;
+  model: string;
+}
 export type MakeCpu = (options: MachineCpuOptions) => MachineCpu;
-export async function prepareCpu(_module: WebAssembly.Module): Promise<MakeCpu> { throw new Error('wip'); }
+export async function prepareCpu(_module: WebAssembly.Module): Promise<MakeCpu> {
+  throw new Error('wip');
+}

@@ -14,8 +14,8 @@ import { type ComposedDevice, Composer, type ComposerMachine } from './composer.
 import type { MachineConfig } from './config.js';
 import { type MachineCpu, type MachineCpuOptions, prepareCpu } from './cpu.js';
 import { MachineLog } from './log.js';
-import { MachineError, type MachineType } from './machine-type.js';
 import { machineProperties } from './machine-properties.js';
+import { MachineError, type MachineType } from './machine-type.js';
 import { PortBus } from './port-bus.js';
 import { RunLoop } from './run-loop.js';
 import { migrationObject } from './stream-settings.js';
@@ -148,7 +148,8 @@ export class Machine implements MigrationTarget {
 
   start(): void {
     if (this.state === 'running') return;
-    if (this.state === 'shutdown' || this.state === 'internal-error') throw new MachineError(`the machine is in state ${this.state}; reset it first`);
+    if (this.state === 'shutdown' || this.state === 'internal-error')
+      throw new MachineError(`the machine is in state ${this.state}; reset it first`);
     this.setState('running');
     this.loop.start((error) => this.fail(error));
   }

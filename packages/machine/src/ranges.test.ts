@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
 import type { AccessSize, IoHandler, RamBlock } from '@pagurus/device-model';
+import { describe, expect, it } from 'vitest';
 import { PortBus } from './port-bus.js';
 import { SystemMemory } from './system-memory.js';
 

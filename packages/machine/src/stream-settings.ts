@@ -9,7 +9,12 @@ export const migrationObject = defineDevice<StreamSettings>({
   doc: 'switches of the migration stream',
   bus: 'system',
   properties: {
-    sendConfiguration: { name: 'send-configuration', type: 'bool', default: true, doc: 'send and expect the configuration section' },
+    sendConfiguration: {
+      name: 'send-configuration',
+      type: 'bool',
+      default: true,
+      doc: 'send and expect the configuration section',
+    },
     sendSectionFooter: { name: 'send-section-footer', type: 'bool', default: true, doc: 'send and expect section footers' },
     storeGlobalState: { name: 'store-global-state', type: 'bool', default: true, doc: 'always send the run state' },
     suppressVmdesc: { name: 'suppress-vmdesc', type: 'bool', default: false, doc: 'leave out the description JSON' },

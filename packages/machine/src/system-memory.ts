@@ -97,7 +97,8 @@ export class SystemMemory implements MemorySpace, GuestMemory {
   read(address: number, target: Uint8Array): MemoryAccess {
     this.walk(address, target.length, (piece, from, length, at) => {
       const part = target.subarray(at, at + length);
-      if (piece?.entry.target.ram) piece.entry.target.ram.block.read(piece.entry.target.ram.offset + from - piece.entry.base, part);
+      if (piece?.entry.target.ram)
+        piece.entry.target.ram.block.read(piece.entry.target.ram.offset + from - piece.entry.base, part);
       else for (let i = 0; i < length; i++) part[i] = this.mmioRead(from + i, 1);
     });
     return DONE;
