@@ -1,2 +1,22 @@
 export * from './channel.js';
+export { type Command, type DiscardRange, readCommand, writeCommand } from './command.js';
+export {
+  type Configuration,
+  type ConfigurationSubsection,
+  capabilitiesOf,
+  readConfiguration,
+  writeConfiguration,
+} from './configuration.js';
+export { StreamEncoder } from './encode.js';
+export { hex, StreamError, type StreamErrorCode, type StreamErrorDetails, type StreamPlace } from './errors.js';
+export type { DecodedBy, EventHandler, SectionEndEvent, SectionEvent, SectionType, StateEvent, StreamEvent } from './events.js';
+export * from './format.js';
 export * from './memory-channel.js';
+export { type ParseOptions, parseStream, type SectionCatalogue } from './parse.js';
+export { RamReader, type RamReaderOptions } from './ram-reader.js';
+export { type MappedRamHeader, pagePath, type RamBlockInfo, type RamHandler, type RamRecord } from './ram-records.js';
+export { RamWriter } from './ram-writer.js';
+export { StreamReader } from './reader.js';
+export { findVmdesc, formatJson, parseVmdesc } from './vmdesc.js';
+export { StreamWriter } from './writer.js';
+export { applyXbzrle, decodeXbzrle, encodeXbzrleRuns, XbzrleError, type XbzrleRun } from './xbzrle.js';

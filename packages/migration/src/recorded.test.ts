@@ -1,0 +1,168 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { abbreviate } from '@pagurus/vmstate';
+import { describe, expect, it } from 'vitest';
+import { bytesChannel, collectingChannel, parseStream, StreamEncoder, type StreamEvent } from './index.js';
+
+/*
+ * Every stream that real QEMU 7.2 and 10.0 wrote, when PAGURUS_SHARED names the folder of recordings. Archives are unpacked once into
+ * PAGURUS_STREAMS (default: `streams` in the folder for temporary files).
+ */
+
+const shared = process.env.PAGURUS_SHARED;
+const unpacked = process.env.PAGURUS_STREAMS ?? join(tmpdir(), 'streams');
+if (!shared) console.log('recorded streams: skipped, PAGURUS_SHARED is not set');
+
+interface Sidecar {
+  sections: unknown[][];
+  sha256: string;
+  /** A file beside the sidecar, or a member of an archive. */
+  decoded?: string | { archive: string; member: string };
+}
+interface Entry {
+  sidecar: string;
+  kind: string;
+  file?: string;
+  archive?: string;
+  member?: string;
+}
+
+const root = shared ? join(shared, 'qemu/streams') : '';
+const index: Entry[] = shared ? (JSON.parse(readFileSync(join(root, 'index.json'), 'utf8')) as Entry[]) : [];
+const streams = index.filter((entry) => entry.kind !== 'corrupt' && entry.kind !== 'mismatch');
+
+function archived(entry: Entry, archive: string, member: string): Uint8Array {
+  const place = join(dirname(entry.sidecar), archive);
+  const folder = join(unpacked, dirname(place), basename(archive, '.tar.xz'));
+  const path = join(folder, member);
+  if (!existsSync(path)) {
+    mkdirSync(folder, { recursive: true });
+    execFileSync('tar', ['-xJf', join(root, place), '-C', folder]);
+  }
+  return readFileSync(path);
+}
+
+function bytesOf(entry: Entry): Uint8Array {
+  if (entry.file) return gunzipSync(readFileSync(join(root, dirname(entry.sidecar), entry.file)));
+  return archived(entry, entry.archive!, entry.member!);
+}
+
+/** The recorded list has one entry for sections of the same name and instance. */
+function decodedOf(entry: Entry, decoded: NonNullable<Sidecar['decoded']>): unknown {
+  if (typeof decoded !== 'string') return parseExactly(Buffer.from(archived(entry, decoded.archive, decoded.member)).toString());
+  return parseExactly(gunzipSync(readFileSync(join(root, dirname(entry.sidecar), decoded))).toString());
+}
+
+function withoutRepetitions(decoded: { section: unknown; instance: unknown }[]): unknown[] {
+  return decoded.filter(
+    (one, at) => decoded.findIndex((other) => other.section === one.section && other.instance === one.instance) === at,
+  );
+}
+
+/** JSON with integers above 2^53 as bigint. */
+function parseExactly(text: string): unknown {
+  return JSON.parse(text.replace(/([:[,]\s*)(-?\d{16,})(?=\s*[,\]}])/g, '$1"#$2"'), (_, value: unknown) =>
+    typeof value === 'string' && /^#-?\d+$/.test(value)
+      ? Number.isSafeInteger(Number(value.slice(1)))
+        ? Number(value.slice(1))
+        : BigInt(value.slice(1))
+      : value,
+  );
+}
+
+async function parse(bytes: Uint8Array): Promise<{
+  rows: unknown[][];
+  decoded: { section: unknown; instance: unknown; values: unknown; length?: number }[];
+  by: Set<string>;
+}> {
+  const rows: unknown[][] = [];
+  const decoded: { section: unknown; instance: unknown; values: unknown; length?: number }[] = [];
+  const by = new Set<string>();
+  let list = rows;
+  await parseStream(bytesChannel(bytes), (event: StreamEvent) => {
+    switch (event.kind) {
+      case 'configuration': {
+        const subsections = event.configuration.subsections;
+        const description: Record<string, unknown> = {
+          machine: event.configuration.machine,
+          subs: subsections.map((subsection) => [subsection.name, subsection.version]),
+        };
+        for (const subsection of subsections) {
+          if ('capabilities' in subsection) description.caps = subsection.capabilities;
+          if ('uuid' in subsection) description.uuid = subsection.uuid.replaceAll('-', '');
+        }
+        list.push(['CONFIG', description]);
+        break;
+      }
+      case 'section':
+        list.push(
+          event.type === 'START' || event.type === 'FULL'
+            ? [event.type, event.idstr, event.instance, event.version]
+            : [event.type, event.idstr],
+        );
+        break;
+      case 'state': {
+        by.add(event.decodedBy);
+        const row = list.at(-1)!;
+        decoded.push({ section: row[1], instance: row[2], values: abbreviate(event.values) });
+        break;
+      }
+      case 'section-end':
+        list.at(-1)!.push(event.length);
+        if (list.at(-1)![0] === 'FULL' && decoded.length > 0) decoded.at(-1)!.length = event.length;
+        break;
+      case 'command':
+        list.push(['COMMAND', event.command.name]);
+        break;
+      case 'package':
+        list = [];
+        rows.at(-1)!.push(list);
+        break;
+      case 'package-end':
+        list = rows;
+        break;
+      case 'eof':
+        list.push(['EOF']);
+        break;
+      case 'vmdesc':
+        list.push(['VMDESC', event.text.length]);
+        break;
+      default:
+    }
+  });
+  return { rows, decoded, by };
+}
+
+/** The sidecar's list with commands reduced to their names. */
+function expectedRows(sections: unknown[][]): unknown[][] {
+  return sections.map((row) => {
+    if (row[0] !== 'COMMAND') return row;
+    if (typeof row[1] === 'string') return ['COMMAND', /'cmd': '(\w+)'/.exec(row[1])![1]];
+    const command = row[1] as { cmd: string; inner?: unknown[][] };
+    return command.inner ? ['COMMAND', command.cmd, expectedRows(command.inner)] : ['COMMAND', command.cmd];
+  });
+}
+
+describe.skipIf(!shared)('recorded streams', () => {
+  it.each(streams.map((entry) => [entry.sidecar, entry] as const))('%s', async (_, entry) => {
+    const bytes = bytesOf(entry);
+    const sidecar = JSON.parse(readFileSync(join(root, entry.sidecar), 'utf8')) as Sidecar;
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(sidecar.sha256);
+
+    const { rows, decoded } = await parse(bytes);
+    expect(rows).toEqual(expectedRows(sidecar.sections));
+    if (sidecar.decoded) {
+      expect(withoutRepetitions(decoded)).toEqual(decodedOf(entry, sidecar.decoded));
+    }
+
+    const copy = collectingChannel();
+    const encoder = new StreamEncoder(copy);
+    await parseStream(bytesChannel(bytes), (event) => encoder.write(event));
+    await encoder.end();
+    expect(Buffer.from(copy.bytes()).equals(bytes)).toBe(true);
+  });
+});
