@@ -1,1 +1,24 @@
-export {};
+import type { DevicePackage } from '@pagurus/device-model';
+import { compat } from './compat.js';
+import { i440fx } from './i440fx.js';
+import { i440fxPciHost } from './pci-host.js';
+import { piix3 } from './piix3.js';
+
+export { type BarOptions, type BarWindow, BaseAddress, ROM_BAR } from './base-address.js';
+export { formatDevfn, PciBus, type PciBusOptions, type PciSlot, parseDevfn, pciSlot, routerLine } from './bus.js';
+export { PciBusState, pciBusVmState } from './bus.state.js';
+export { overlaps, readConfig, writeConfig } from './config-space.js';
+export { type ConfigWriteListener, PciFunction, type PciIdentity, type PciOwner } from './function.js';
+export { type I440fxMemory, i440fx, type SmramService } from './i440fx.js';
+export { type ConfigMasks, PciDeviceState, pciDeviceVmState } from './pci-device.state.js';
+export { i440fxPciHost, type PciHostProperties, type PciHostService } from './pci-host.js';
+export { type PciProperties, pciProperties } from './pci-properties.js';
+export { piix3 } from './piix3.js';
+export * as pci from './spec.js';
+
+/** For the machine: the types of this package and their history. */
+export const devicePackage: DevicePackage = {
+  name: '@pagurus/dev-pci',
+  types: [i440fxPciHost, i440fx, piix3],
+  compat,
+};
