@@ -104,8 +104,8 @@ export class StateError extends Error {
 
 /** How a variable array knows its length: a key of the same state, already loaded when the array is. */
 export interface ElementCount<S> {
-  readonly count: keyof S & string;
-  /** Bound before allocation; a larger count is an error. */
+  readonly count: { [K in keyof S]-?: S[K] extends number ? K : never }[keyof S] & string;
+  /** Bound before allocation; a larger count (after `multiply`) is an error. */
   readonly max: number;
 }
 
@@ -122,9 +122,15 @@ interface FieldBase {
   readonly when: ((state: Any, version: number) => boolean) | undefined;
 }
 
+/** What an array of pointers points to. */
+export type PointerItem =
+  | { readonly kind: 'scalar'; readonly type: ScalarType }
+  | { readonly kind: 'struct'; readonly description: Description<Any>; readonly create: () => object };
+
 export type Field = FieldBase &
+  /** `info` names the type in the description JSON where it is not the scalar's own. */
   (
-    | { readonly kind: 'scalar'; readonly type: ScalarType; readonly bool: boolean }
+    | { readonly kind: 'scalar'; readonly type: ScalarType; readonly bool: boolean; readonly info?: string }
     /** Wire `bool`: one byte. */
     | { readonly kind: 'bool' }
     /** Must equal the local value. */
@@ -137,30 +143,83 @@ export type Field = FieldBase &
     | { readonly kind: 'bytes'; readonly start: number; readonly length: number | undefined }
     /** Raw bytes whose length is another key (times `multiply`). */
     | { readonly kind: 'sizedBytes'; readonly size: string; readonly multiply: number; readonly max: number }
+    /** A u32 length, then that many bytes. */
+    | { readonly kind: 'byteArray'; readonly max: number }
+    /** Bits in 64-bit words; bit i is bit i%8 of byte i/8 of the state's array. The number of bits is fixed or another key. */
+    | { readonly kind: 'bitmap'; readonly bits: number | string; readonly max: number }
     /** Fixed array of scalars: the length of the state's own array. */
     | {
         readonly kind: 'array';
-        readonly type: ScalarType;
+        readonly type: ScalarType | 'bool';
         readonly start: number;
         readonly length: number | undefined;
         readonly bool: boolean;
+        readonly info?: string;
       }
-    | { readonly kind: 'varArray'; readonly type: ScalarType; readonly count: string; readonly max: number }
-    | { readonly kind: 'struct'; readonly description: Description<Any>; readonly atVersion: number | undefined }
-    | { readonly kind: 'structArray'; readonly description: Description<Any> }
+    | {
+        readonly kind: 'varArray';
+        readonly type: ScalarType;
+        readonly count: string;
+        readonly max: number;
+        readonly multiply: number;
+      }
+    /** `nullable`: a pointer; saving null is an error, so that it needs a `when`. */
+    | {
+        readonly kind: 'struct';
+        readonly description: Description<Any>;
+        readonly atVersion: number | undefined;
+        readonly nullable?: boolean;
+      }
+    | {
+        readonly kind: 'structArray';
+        readonly description: Description<Any>;
+        readonly start: number;
+        readonly length: number | undefined;
+        readonly atVersion: number | undefined;
+      }
     | {
         readonly kind: 'varStructArray';
         readonly description: Description<Any>;
         readonly count: string;
         readonly max: number;
         readonly create: () => object;
+        readonly atVersion: number | undefined;
+      }
+    /**
+     * Elements may be null. `marks` 'null': byte 0x30 stands for a null, and what is null here must be null there;
+     * 'each': 0x30 or 0x31 before every element, which is created on load (QEMU 11).
+     */
+    | { readonly kind: 'pointerArray'; readonly item: PointerItem; readonly marks: 'null' | 'each' }
+    /** A list of unknown length: 1 before each element, 0 at the end. Elements are loaded at version `since`. */
+    | {
+        readonly kind: 'list';
+        readonly info: 'qtailq' | 'qlist';
+        readonly description: Description<Any>;
+        readonly create: () => object;
+        readonly max: number;
+      }
+    /** A u32 count, then 1, key, value for each node, 0 at the end. Without `keyDescription` the key is a u64. */
+    | {
+        readonly kind: 'tree';
+        readonly keyDescription: Description<Any> | undefined;
+        readonly createKey: (() => object) | undefined;
+        readonly description: Description<Any>;
+        readonly create: () => object;
+        readonly max: number;
       }
     /** A scratch object: filled by its preSave from the parent, copied back by its postLoad (QEMU's WITH_TMP). */
     | { readonly kind: 'tmp'; readonly description: Description<Any>; readonly create: (parent: Any) => object }
-    | { readonly kind: 'unused'; readonly length: number }
+    /** `count` names a key that says how many times. */
+    | { readonly kind: 'unused'; readonly length: number; readonly count?: string; readonly max?: number }
     | { readonly kind: 'validate'; readonly test: (state: Any, version: number) => boolean }
     | { readonly kind: 'custom'; readonly codec: Codec<Any> }
   );
+
+/** A node of a tree field. Nodes stand in the tree's order. */
+export interface TreeNode<K, V> {
+  key: K;
+  value: V;
+}
 
 /** One VMStateDescription. `S` is the state class it describes. */
 export interface Description<S extends object> {
@@ -181,11 +240,16 @@ export interface Description<S extends object> {
   readonly postSave: ((state: S) => void) | undefined;
   /** Higher is saved earlier. Default 0. */
   readonly priority: number;
+  /** Sent before RAM, in the setup phase, and never again (QEMU 8.0 and newer: virtio-mem). */
+  readonly earlySetup: boolean;
   /** Reason why a machine with this device cannot be saved. */
   readonly unmigratable: string | undefined;
   /** Keys that are recomputed and therefore not in any field. */
   readonly derived: readonly (keyof S & string)[];
 }
+
+/** QEMU's order of saving, highest first. 11.x inserted APIC; the numbers are ours, only their order is on the wire. */
+export const PRIORITY = { LOW: -1, DEFAULT: 0, IOMMU: 1, PCI_BUS: 2, VIRTIO_MEM: 3, APIC: 4, GICV3_ITS: 5, GICV3: 6 } as const;
 
 /** What an author writes; everything but name, version and fields has a default. */
 export interface DescriptionInput<S extends object> {
@@ -200,7 +264,9 @@ export interface DescriptionInput<S extends object> {
   postLoad?: (state: S, version: number) => void;
   preSave?: (state: S) => void;
   postSave?: (state: S) => void;
+  /** One of {@link PRIORITY} or any number. */
   priority?: number;
+  earlySetup?: boolean;
   unmigratable?: string;
   derived?: readonly (keyof S & string)[];
 }
@@ -215,7 +281,8 @@ export function vmstate<S extends object>(input: DescriptionInput<S>): Descripti
     postLoad: undefined,
     preSave: undefined,
     postSave: undefined,
-    priority: 0,
+    priority: PRIORITY.DEFAULT,
+    earlySetup: false,
     unmigratable: undefined,
     derived: [],
     ...input,
