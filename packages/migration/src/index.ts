@@ -7,12 +7,25 @@ export {
   readConfiguration,
   writeConfiguration,
 } from './configuration.js';
+export { convertFromJson, convertToJson, convertToQemu, looksLikeJson } from './convert.js';
 export { StreamEncoder } from './encode.js';
 export { hex, StreamError, type StreamErrorCode, type StreamErrorDetails, type StreamPlace } from './errors.js';
 export type { DecodedBy, EventHandler, SectionEndEvent, SectionEvent, SectionType, StateEvent, StreamEvent } from './events.js';
 export * from './format.js';
+export {
+  type InspectedEntry,
+  type InspectedSection,
+  type Inspection,
+  type InspectOptions,
+  inspectStream,
+  type PageCounts,
+  type RamBlockSummary,
+  type RamSummary,
+} from './inspect.js';
+export { EventsFromJson, eventToJson } from './json.js';
 export * from './memory-channel.js';
 export { type ParseOptions, parseStream, type SectionCatalogue } from './parse.js';
+export { ArrayMemory, applyRamRecord, type Inflate, type RamMemory } from './ram-memory.js';
 export { RamReader, type RamReaderOptions } from './ram-reader.js';
 export { type MappedRamHeader, pagePath, type RamBlockInfo, type RamHandler, type RamRecord } from './ram-records.js';
 export { RamWriter } from './ram-writer.js';

@@ -6,7 +6,15 @@ import { basename, dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { abbreviate } from '@pagurus/vmstate';
 import { describe, expect, it } from 'vitest';
-import { bytesChannel, collectingChannel, parseStream, StreamEncoder, type StreamEvent } from './index.js';
+import {
+  bytesChannel,
+  collectingChannel,
+  convertFromJson,
+  convertToJson,
+  convertToQemu,
+  parseStream,
+  type StreamEvent,
+} from './index.js';
 
 /*
  * Every stream that real QEMU 7.2 and 10.0 wrote, when PAGURUS_SHARED names the folder of recordings. Archives are unpacked once into
@@ -160,9 +168,13 @@ describe.skipIf(!shared)('recorded streams', () => {
     }
 
     const copy = collectingChannel();
-    const encoder = new StreamEncoder(copy);
-    await parseStream(bytesChannel(bytes), (event) => encoder.write(event));
-    await encoder.end();
+    await convertToQemu(bytesChannel(bytes), copy);
     expect(Buffer.from(copy.bytes()).equals(bytes)).toBe(true);
+
+    const json = collectingChannel();
+    await convertToJson(bytesChannel(bytes), json);
+    const again = collectingChannel();
+    await convertFromJson(bytesChannel(json.bytes()), again);
+    expect(Buffer.from(again.bytes()).equals(bytes)).toBe(true);
   });
 });

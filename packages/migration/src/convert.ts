@@ -1,0 +1,97 @@
+import type { ByteSink, ByteSource } from './channel.js';
+import { StreamEncoder } from './encode.js';
+import { StreamError } from './errors.js';
+import { bytesFromText, textFromBytes } from './format.js';
+import { EventsFromJson, eventToJson, JSON_CLOSING, JSON_OPENING } from './json.js';
+import { type ParseOptions, parseStream } from './parse.js';
+
+const JSON_CHUNK = 1 << 16;
+/** A line holds one event; the largest are a description or a device's state. */
+const MAX_LINE = 1 << 28;
+
+/** Reads a stream and writes it again from what was understood of it. @returns bytes written. @throws {StreamError} */
+export async function convertToQemu(source: ByteSource, sink: ByteSink, options: ParseOptions = {}): Promise<number> {
+  const encoder = new StreamEncoder(sink);
+  await parseStream(source, (event) => encoder.write(event), options);
+  await encoder.end();
+  return encoder.offset;
+}
+
+/** Reads a stream and writes it as JSON lines. @throws {StreamError} */
+export async function convertToJson(source: ByteSource, sink: ByteSink, options: ParseOptions = {}): Promise<void> {
+  let text = JSON_OPENING;
+  let separator = '\n';
+  await parseStream(
+    source,
+    async (event) => {
+      text += separator + ascii(JSON.stringify(eventToJson(event)));
+      separator = ',\n';
+      if (text.length < JSON_CHUNK) return;
+      await sink.write(bytesFromText(text));
+      text = '';
+    },
+    options,
+  );
+  await sink.write(bytesFromText(`${text}\n${JSON_CLOSING}\n`));
+  await sink.end();
+}
+
+/** Reads the JSON that {@link convertToJson} writes, back into a stream. @returns bytes written. @throws {StreamError} `json` */
+export async function convertFromJson(source: ByteSource, sink: ByteSink): Promise<number> {
+  const encoder = new StreamEncoder(sink);
+  const events = new EventsFromJson();
+  let opened = false;
+  let closed = false;
+  for await (const line of lines(source)) {
+    if (!opened) {
+      if (line !== JSON_OPENING)
+        throw new StreamError('json', 'this is no stream in JSON', { offset: 0, expected: JSON_OPENING, got: line.slice(0, 60) });
+      opened = true;
+    } else if (line === JSON_CLOSING) {
+      closed = true;
+    } else if (line !== '') {
+      if (closed) throw new StreamError('json', 'more events behind the end', { got: line.slice(0, 60) });
+      await encoder.write(events.next(parseLine(line.endsWith(',') ? line.slice(0, -1) : line)));
+    }
+  }
+  if (!closed) throw new StreamError('truncated', opened ? 'the JSON ends before its last event' : 'there is no JSON');
+  await encoder.end();
+  return encoder.offset;
+}
+
+/** True if a file begins as JSON of ours does. */
+export function looksLikeJson(firstBytes: Uint8Array): boolean {
+  return textFromBytes(firstBytes).startsWith(JSON_OPENING.slice(0, firstBytes.length)) && firstBytes.length > 0;
+}
+
+/** Names may hold any byte; escaped, the text is ASCII and thereby valid UTF-8. */
+function ascii(json: string): string {
+  return json.replace(/[\u0080-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (cause) {
+    throw new StreamError('json', 'a line is not valid JSON', { got: line.slice(0, 60), cause });
+  }
+}
+
+async function* lines(source: ByteSource): AsyncGenerator<string> {
+  let pieces: string[] = [];
+  let length = 0;
+  for (let chunk = await source.read(); chunk !== undefined; chunk = await source.read()) {
+    let start = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      pieces.push(textFromBytes(chunk.subarray(start, end)));
+      yield pieces.join('');
+      pieces = [];
+      length = 0;
+      start = end + 1;
+    }
+    length += chunk.length - start;
+    if (length > MAX_LINE) throw new StreamError('limit', `a line of JSON is longer than ${MAX_LINE} bytes`);
+    pieces.push(textFromBytes(chunk.subarray(start)));
+  }
+  if (length > 0) yield pieces.join('');
+}
