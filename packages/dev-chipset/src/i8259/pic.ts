@@ -75,10 +75,10 @@ export class Pic {
   }
 
   write(offset: number, value: number): void {
-    if (offset === PORT.DATA) return this.data(value);
-    if (value & ICW1.SELECT) return this.initialize(value);
-    if (value & OCW3.SELECT) return this.operation3(value);
-    this.operation2(value >> 5, value & 7);
+    if (offset === PORT.DATA) this.data(value);
+    else if (value & ICW1.SELECT) this.initialize(value);
+    else if (value & OCW3.SELECT) this.operation3(value);
+    else this.operation2(value >> 5, value & 7);
   }
 
   readElcr(): number {
@@ -117,7 +117,8 @@ export class Pic {
     switch (state.initState) {
       case EXPECT.OCW1:
         state.imr = value;
-        return this.update();
+        this.update();
+        return;
       case EXPECT.ICW2:
         state.irqBase = value & 0xf8;
         state.initState = state.singleMode ? this.afterIcw3() : EXPECT.ICW3;
@@ -151,10 +152,12 @@ export class Pic {
       }
       case OCW2.SPECIFIC_EOI:
       case OCW2.ROTATE_SPECIFIC_EOI:
-        return this.endOfInterrupt(level, command === OCW2.ROTATE_SPECIFIC_EOI);
+        this.endOfInterrupt(level, command === OCW2.ROTATE_SPECIFIC_EOI);
+        return;
       case OCW2.SET_PRIORITY:
         state.priorityAdd = (level + 1) & 7;
-        return this.update();
+        this.update();
+        return;
       case OCW2.NO_OPERATION:
         return;
     }
