@@ -3,16 +3,19 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, inflateSync } from 'node:zlib';
 import { abbreviate } from '@pagurus/vmstate';
 import { describe, expect, it } from 'vitest';
 import {
+  ArrayMemory,
+  applyRamRecord,
   bytesChannel,
   collectingChannel,
   convertFromJson,
   convertToJson,
   convertToQemu,
   parseStream,
+  type RamRecord,
   type StreamEvent,
 } from './index.js';
 
@@ -27,6 +30,7 @@ if (!shared) console.log('recorded streams: skipped, PAGURUS_SHARED is not set')
 
 interface Sidecar {
   sections: unknown[][];
+  ram_blocks_after_load?: { id: string; length: number; sha256: string }[];
   sha256: string;
   /** A file beside the sidecar, or a member of an archive. */
   decoded?: string | { archive: string; member: string };
@@ -90,6 +94,7 @@ async function parse(bytes: Uint8Array): Promise<{
   const rows: unknown[][] = [];
   const decoded: { section: unknown; instance: unknown; values: unknown; length?: number }[] = [];
   const by = new Set<string>();
+  const memory = new ArrayMemory();
   let list = rows;
   await parseStream(bytesChannel(bytes), (event: StreamEvent) => {
     switch (event.kind) {
@@ -139,11 +144,17 @@ async function parse(bytes: Uint8Array): Promise<{
       case 'vmdesc':
         list.push(['VMDESC', event.text.length]);
         break;
+      case 'ram-block':
+        memory.add(event.block.name, event.block.usedLength);
+        break;
       default:
+        if (event.kind.startsWith('ram-')) applyRamRecord(event as RamRecord, memory, 0, (data) => inflateSync(data));
     }
   });
-  return { rows, decoded, by };
+  return { rows, decoded, by, memory };
 }
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /** The sidecar's list with commands reduced to their names. */
 function expectedRows(sections: unknown[][]): unknown[][] {
@@ -159,13 +170,16 @@ describe.skipIf(!shared)('recorded streams', () => {
   it.each(streams.map((entry) => [entry.sidecar, entry] as const))('%s', async (_, entry) => {
     const bytes = bytesOf(entry);
     const sidecar = JSON.parse(readFileSync(join(root, entry.sidecar), 'utf8')) as Sidecar;
-    expect(createHash('sha256').update(bytes).digest('hex')).toBe(sidecar.sha256);
+    expect(sha256(bytes)).toBe(sidecar.sha256);
 
-    const { rows, decoded } = await parse(bytes);
+    const { rows, decoded, memory } = await parse(bytes);
+    const ram = [...memory.blocks].map(([id, block]) => ({ id, length: block.length, sha256: sha256(block) }));
     expect(rows).toEqual(expectedRows(sidecar.sections));
     if (sidecar.decoded) {
       expect(withoutRepetitions(decoded)).toEqual(decodedOf(entry, sidecar.decoded));
     }
+
+    if (sidecar.ram_blocks_after_load) expect(ram).toEqual(sidecar.ram_blocks_after_load);
 
     const copy = collectingChannel();
     await convertToQemu(bytesChannel(bytes), copy);
