@@ -1,7 +1,7 @@
 /** Reads sections of any device through the description JSON (`vmdesc`) of their own stream. */
 import { Path, Reader } from './bytes.js';
 import { StateError } from './description.js';
-import { type FieldNode, SCALAR_INFO, type StructNode, type TreeValue } from './tree.js';
+import { COUNTED_BYTES, type FieldNode, SCALAR_INFO, type StructNode, type TreeValue } from './tree.js';
 import type { VmdescDevice, VmdescField, VmdescMembers } from './vmdesc.js';
 import { SCALAR_SIZE } from './walk.js';
 
@@ -179,6 +179,15 @@ function readOne(reader: Reader, type: string, size: number): TreeValue {
     const mark = reader.u8();
     if (mark !== 0x30) reader.fail('invalid', `byte ${mark} is no NULL mark`, { expected: '48', got: String(mark) });
     return null;
+  }
+  if (type === COUNTED_BYTES && size >= 4) {
+    const length = reader.u32();
+    if (length !== size - 4)
+      reader.fail('invalid', `${length} bytes announced in a field of ${size}`, {
+        expected: String(size - 4),
+        got: String(length),
+      });
+    return reader.bytes(length);
   }
   const scalar = SCALAR_INFO.get(type);
   if (scalar !== undefined && SCALAR_SIZE[scalar] === size) return reader[scalar]();

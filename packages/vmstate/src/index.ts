@@ -1,9 +1,12 @@
 export { Path, Reader, Writer } from './bytes.js';
+export { capture } from './capture.js';
 export { cloneState, copyState } from './clone.js';
 export * from './description.js';
 export { abbreviate, type DynamicField, type DynamicSection, decodeWithVmdesc, hexOf, type PlainValue } from './dynamic.js';
 export * from './fields.js';
+export { fromJson, type Json, toJson, treeToJson } from './json.js';
 export { type Decoded, decode, type LoadOptions, load } from './load.js';
+export { restore } from './restore.js';
 export { describe, type Saved, type SaveOptions, save, saveDescribed } from './save.js';
 export { encodeTree, type FieldNode, isStruct, type StructNode, type TreeEntry, type TreeValue } from './tree.js';
 export type { Vmdesc, VmdescDevice, VmdescField, VmdescMembers } from './vmdesc.js';

@@ -22,13 +22,30 @@ export interface FieldNode {
   /** QEMU's info name: `uint32`, `buffer`, `struct`, `timer`, …, or a device's own. */
   readonly type: string;
   readonly value: TreeValue;
+  /** An array of pointers whose every element has a mark before it on the wire. */
+  readonly marks?: 'each';
+}
+
+/** A value that only its codec understands: the bytes it writes and its own JSON form. */
+export interface CustomValue {
+  readonly bytes: Uint8Array;
+  readonly json: unknown;
 }
 
 /**
- * Scalars up to 32 bits are numbers, 64-bit ones bigints, wire bools booleans; buffers and everything opaque are bytes;
+ * Scalars up to 32 bits are numbers, 64-bit ones bigints, booleans booleans; buffers and everything opaque are bytes;
  * a NULL pointer is null; arrays and lists are arrays.
  */
-export type TreeValue = number | bigint | boolean | null | Uint8Array | StructNode | TreeEntry | readonly TreeValue[];
+export type TreeValue =
+  | number
+  | bigint
+  | boolean
+  | null
+  | Uint8Array
+  | CustomValue
+  | StructNode
+  | TreeEntry
+  | readonly TreeValue[];
 
 /** One node of a tree-shaped field (`gtree`). */
 export interface TreeEntry {
@@ -64,6 +81,15 @@ export function isStruct(value: TreeValue): value is StructNode {
   return typeof value === 'object' && value !== null && 'fields' in value;
 }
 
+/** The info name of bytes that are preceded by their u32 length. */
+export const COUNTED_BYTES = 'GByteArray';
+
+const SCALAR_WIDE: ReadonlySet<ScalarType> = new Set<ScalarType>(['u64', 'i64']);
+
+export function isCustom(value: TreeValue): value is CustomValue {
+  return typeof value === 'object' && value !== null && 'json' in value;
+}
+
 /** The byte that stands for a NULL element of an array of pointers; `POINTER_MARK` precedes an element of a self-allocating one. */
 export const NULL_MARK = 0x30;
 export const POINTER_MARK = 0x31;
@@ -81,7 +107,9 @@ export function encodeTree(node: StructNode, path = node.name): Uint8Array {
 function encodeStruct(writer: Writer, node: StructNode): void {
   for (const field of node.fields) {
     writer.path.push(`.${field.name}`);
-    if (isList(field.type) && Array.isArray(field.value)) encodeList(writer, field.type, field.value as readonly TreeValue[]);
+    const items = Array.isArray(field.value) ? (field.value as readonly TreeValue[]) : undefined;
+    if (items && isList(field.type)) encodeList(writer, field.type, items);
+    else if (items && field.marks === 'each') encodeMarked(writer, field.type, items);
     else encodeValue(writer, field.type, field.value);
     writer.path.pop();
   }
@@ -114,18 +142,30 @@ function encodeList(writer: Writer, type: string, items: readonly TreeValue[]): 
   writer.u8(0);
 }
 
+function encodeMarked(writer: Writer, type: string, items: readonly TreeValue[]): void {
+  for (const item of items) {
+    if (item !== null) writer.u8(POINTER_MARK);
+    encodeValue(writer, type, item);
+  }
+}
+
 function encodeValue(writer: Writer, type: string, value: TreeValue): void {
   const scalar = SCALAR_INFO.get(type);
   if (Array.isArray(value)) for (const item of value as readonly TreeValue[]) encodeValue(writer, type, item);
   else if (value === null) writer.u8(NULL_MARK);
-  else if (value instanceof Uint8Array) writer.bytes(value);
-  else if (isStruct(value)) encodeStruct(writer, value);
+  else if (value instanceof Uint8Array) {
+    if (type === COUNTED_BYTES) writer.u32(value.length);
+    writer.bytes(value);
+  } else if (isStruct(value)) encodeStruct(writer, value);
+  else if (isCustom(value)) writer.bytes(value.bytes);
   else if (typeof value === 'object') {
     const { key, value: inner } = value as TreeEntry;
     if (typeof key === 'bigint') writer.u64(key);
     else encodeStruct(writer, key);
     encodeStruct(writer, inner);
-  } else if (typeof value === 'boolean') writer.u8(value ? 1 : 0);
+  } else if (type === 'bool') writer.u8(value ? 1 : 0);
+  else if (typeof value === 'boolean' && scalar !== undefined)
+    encodeValue(writer, type, SCALAR_WIDE.has(scalar) ? BigInt(value) : Number(value));
   else if (scalar === 'u64' || scalar === 'i64') writer[scalar](value as bigint);
   else if (scalar !== undefined) writer[scalar](value as number);
   else writer.fail('invalid', `${String(value)} is no value of type '${type}'`);

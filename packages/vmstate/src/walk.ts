@@ -170,8 +170,9 @@ export function infoName(field: Field): string {
       return 'int32 le';
     case 'bytes':
     case 'sizedBytes':
-    case 'byteArray':
       return 'buffer';
+    case 'byteArray':
+      return 'GByteArray';
     case 'struct':
     case 'structArray':
     case 'varStructArray':
