@@ -83,6 +83,12 @@ describe('the conformance suite notices', () => {
     ]);
   });
 
+  it('and says which rules it did not try', () => {
+    const results = runCases(conformance(sample('hidden state'), { ...options, incompleteFormat: 'version 1 had no data' }));
+    expect(results.filter(({ name }) => name.includes('(not tried: version 1 had no data)'))).toHaveLength(2);
+    expect(results.every(({ error }) => error === undefined)).toBe(true);
+  });
+
   it('a golden section that does not exist', () => {
     expect(failures('', { golden: [goldenSection('other', bytes)] })).toEqual([
       "loads and rewrites 'other' of recorded: sample has no section 'other' 0",
