@@ -1,6 +1,7 @@
 import type { ByteSink, ByteSource } from './channel.js';
 import { StreamEncoder } from './encode.js';
 import { StreamError } from './errors.js';
+import type { StreamEvent } from './events.js';
 import { bytesFromText, textFromBytes } from './format.js';
 import { EventsFromJson, eventToJson, JSON_CLOSING, JSON_OPENING } from './json.js';
 import { type ParseOptions, parseStream } from './parse.js';
@@ -9,12 +10,36 @@ const JSON_CHUNK = 1 << 16;
 /** A line holds one event; the largest are a description or a device's state. */
 const MAX_LINE = 1 << 28;
 
+export interface ConvertOptions extends ParseOptions {
+  /** Changes events on their way. A page event's bytes are only valid during the call. */
+  readonly transform?: (event: StreamEvent) => StreamEvent;
+}
+
 /** Reads a stream and writes it again from what was understood of it. @returns bytes written. @throws {StreamError} */
-export async function convertToQemu(source: ByteSource, sink: ByteSink, options: ParseOptions = {}): Promise<number> {
+export async function convertToQemu(source: ByteSource, sink: ByteSink, options: ConvertOptions = {}): Promise<number> {
   const encoder = new StreamEncoder(sink);
-  await parseStream(source, (event) => encoder.write(event), options);
+  const { transform = (event: StreamEvent) => event } = options;
+  await parseStream(source, (event) => encoder.write(transform(event)), options);
   await encoder.end();
   return encoder.offset;
+}
+
+/** A transformation that leaves out the contents of RAM: a stream to show to others, with all device state. */
+export function withoutPages(event: StreamEvent): StreamEvent {
+  switch (event.kind) {
+    case 'ram-page':
+    case 'ram-compressed':
+    case 'ram-xbzrle': {
+      const { block, offset, continued } = event;
+      return { kind: 'ram-zero', block, offset, continued, byte: 0 };
+    }
+    case 'ram-mapped':
+      return { ...event, bytes: new Uint8Array(event.bytes.length) };
+    case 'section-end':
+      return { ...event, length: -1 };
+    default:
+      return event;
+  }
 }
 
 /** Reads a stream and writes it as JSON lines. @throws {StreamError} */

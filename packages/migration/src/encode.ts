@@ -75,7 +75,7 @@ export class StreamEncoder {
         return writer.bytes(encodeTree(event.node, this.section?.idstr));
       case 'section-end': {
         const length = writer.offset - this.sectionStart;
-        if (length !== event.length) this.lengthError('the data of the section', event.length, length);
+        if (event.length >= 0 && length !== event.length) this.lengthError('the data of the section', event.length, length);
         if (event.footer) writeFooter(writer, event.sectionId);
         this.section = undefined;
         return;

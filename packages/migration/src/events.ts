@@ -57,7 +57,7 @@ export interface StateEvent {
 
 export interface SectionEndEvent {
   readonly kind: 'section-end';
-  /** Bytes between header and footer. */
+  /** Bytes between header and footer; -1 = not known, and not checked on writing. */
   readonly length: number;
   readonly footer: boolean;
   readonly sectionId: number;

@@ -7,7 +7,7 @@ export {
   readConfiguration,
   writeConfiguration,
 } from './configuration.js';
-export { convertFromJson, convertToJson, convertToQemu, looksLikeJson } from './convert.js';
+export { type ConvertOptions, convertFromJson, convertToJson, convertToQemu, looksLikeJson, withoutPages } from './convert.js';
 export { StreamEncoder } from './encode.js';
 export { hex, StreamError, type StreamErrorCode, type StreamErrorDetails, type StreamPlace } from './errors.js';
 export type { DecodedBy, EventHandler, SectionEndEvent, SectionEvent, SectionType, StateEvent, StreamEvent } from './events.js';

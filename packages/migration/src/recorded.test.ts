@@ -4,20 +4,9 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { gunzipSync, inflateSync } from 'node:zlib';
-import { abbreviate } from '@pagurus/vmstate';
 import { describe, expect, it } from 'vitest';
-import {
-  ArrayMemory,
-  applyRamRecord,
-  bytesChannel,
-  collectingChannel,
-  convertFromJson,
-  convertToJson,
-  convertToQemu,
-  parseStream,
-  type RamRecord,
-  type StreamEvent,
-} from './index.js';
+import { type DecodedRow, list, memoryOf, parseExactly } from '../test/support.js';
+import { applyRamRecord, bytesChannel, collectingChannel, convertFromJson, convertToJson, convertToQemu } from './index.js';
 
 /*
  * Every stream that real QEMU 7.2 and 10.0 wrote, when PAGURUS_SHARED names the folder of recordings. Archives are unpacked once into
@@ -30,8 +19,8 @@ if (!shared) console.log('recorded streams: skipped, PAGURUS_SHARED is not set')
 
 interface Sidecar {
   sections: unknown[][];
-  ram_blocks_after_load?: { id: string; length: number; sha256: string }[];
   sha256: string;
+  ram_blocks_after_load?: { id: string; length: number; sha256: string }[];
   /** A file beside the sidecar, or a member of an archive. */
   decoded?: string | { archive: string; member: string };
 }
@@ -63,95 +52,16 @@ function bytesOf(entry: Entry): Uint8Array {
   return archived(entry, entry.archive!, entry.member!);
 }
 
-/** The recorded list has one entry for sections of the same name and instance. */
 function decodedOf(entry: Entry, decoded: NonNullable<Sidecar['decoded']>): unknown {
   if (typeof decoded !== 'string') return parseExactly(Buffer.from(archived(entry, decoded.archive, decoded.member)).toString());
   return parseExactly(gunzipSync(readFileSync(join(root, dirname(entry.sidecar), decoded))).toString());
 }
 
-function withoutRepetitions(decoded: { section: unknown; instance: unknown }[]): unknown[] {
+/** The recorded list has one entry for sections of the same name and instance. */
+function withoutRepetitions(decoded: DecodedRow[]): DecodedRow[] {
   return decoded.filter(
     (one, at) => decoded.findIndex((other) => other.section === one.section && other.instance === one.instance) === at,
   );
-}
-
-/** JSON with integers above 2^53 as bigint. */
-function parseExactly(text: string): unknown {
-  return JSON.parse(text.replace(/([:[,]\s*)(-?\d{16,})(?=\s*[,\]}])/g, '$1"#$2"'), (_, value: unknown) =>
-    typeof value === 'string' && /^#-?\d+$/.test(value)
-      ? Number.isSafeInteger(Number(value.slice(1)))
-        ? Number(value.slice(1))
-        : BigInt(value.slice(1))
-      : value,
-  );
-}
-
-async function parse(bytes: Uint8Array): Promise<{
-  rows: unknown[][];
-  decoded: { section: unknown; instance: unknown; values: unknown; length?: number }[];
-  by: Set<string>;
-}> {
-  const rows: unknown[][] = [];
-  const decoded: { section: unknown; instance: unknown; values: unknown; length?: number }[] = [];
-  const by = new Set<string>();
-  const memory = new ArrayMemory();
-  let list = rows;
-  await parseStream(bytesChannel(bytes), (event: StreamEvent) => {
-    switch (event.kind) {
-      case 'configuration': {
-        const subsections = event.configuration.subsections;
-        const description: Record<string, unknown> = {
-          machine: event.configuration.machine,
-          subs: subsections.map((subsection) => [subsection.name, subsection.version]),
-        };
-        for (const subsection of subsections) {
-          if ('capabilities' in subsection) description.caps = subsection.capabilities;
-          if ('uuid' in subsection) description.uuid = subsection.uuid.replaceAll('-', '');
-        }
-        list.push(['CONFIG', description]);
-        break;
-      }
-      case 'section':
-        list.push(
-          event.type === 'START' || event.type === 'FULL'
-            ? [event.type, event.idstr, event.instance, event.version]
-            : [event.type, event.idstr],
-        );
-        break;
-      case 'state': {
-        by.add(event.decodedBy);
-        const row = list.at(-1)!;
-        decoded.push({ section: row[1], instance: row[2], values: abbreviate(event.values) });
-        break;
-      }
-      case 'section-end':
-        list.at(-1)!.push(event.length);
-        if (list.at(-1)![0] === 'FULL' && decoded.length > 0) decoded.at(-1)!.length = event.length;
-        break;
-      case 'command':
-        list.push(['COMMAND', event.command.name]);
-        break;
-      case 'package':
-        list = [];
-        rows.at(-1)!.push(list);
-        break;
-      case 'package-end':
-        list = rows;
-        break;
-      case 'eof':
-        list.push(['EOF']);
-        break;
-      case 'vmdesc':
-        list.push(['VMDESC', event.text.length]);
-        break;
-      case 'ram-block':
-        memory.add(event.block.name, event.block.usedLength);
-        break;
-      default:
-        if (event.kind.startsWith('ram-')) applyRamRecord(event as RamRecord, memory, 0, (data) => inflateSync(data));
-    }
-  });
-  return { rows, decoded, by, memory };
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -172,13 +82,11 @@ describe.skipIf(!shared)('recorded streams', () => {
     const sidecar = JSON.parse(readFileSync(join(root, entry.sidecar), 'utf8')) as Sidecar;
     expect(sha256(bytes)).toBe(sidecar.sha256);
 
-    const { rows, decoded, memory } = await parse(bytes);
-    const ram = [...memory.blocks].map(([id, block]) => ({ id, length: block.length, sha256: sha256(block) }));
+    const { memory, onRecord } = memoryOf((record, to) => applyRamRecord(record, to, 0, (data) => inflateSync(data)));
+    const { rows, decoded } = await list(bytesChannel(bytes), onRecord);
     expect(rows).toEqual(expectedRows(sidecar.sections));
-    if (sidecar.decoded) {
-      expect(withoutRepetitions(decoded)).toEqual(decodedOf(entry, sidecar.decoded));
-    }
-
+    if (sidecar.decoded) expect(withoutRepetitions(decoded)).toEqual(decodedOf(entry, sidecar.decoded));
+    const ram = [...memory.blocks].map(([id, block]) => ({ id, length: block.length, sha256: sha256(block) }));
     if (sidecar.ram_blocks_after_load) expect(ram).toEqual(sidecar.ram_blocks_after_load);
 
     const copy = collectingChannel();
