@@ -54,9 +54,11 @@ export async function readConfiguration(reader: StreamReader): Promise<Configura
 /** A subsection, or undefined (with nothing consumed) if something else follows. */
 async function readSubsection(reader: StreamReader): Promise<ConfigurationSubsection | undefined> {
   if ((await reader.fill(1)) < 1 || reader.peek() !== SECTION.SUBSECTION) return undefined;
-  if ((await reader.fill(2)) < 2) return undefined;
+  // No section has this type: what is cut here is a subsection.
+  await reader.need(2, 'the name of a configuration subsection');
   const length = reader.peek(1)!;
-  if (length < PREFIX.length || (await reader.fill(2 + length)) < 2 + length) return undefined;
+  if (length < PREFIX.length) return undefined;
+  await reader.need(2 + length, 'the name of a configuration subsection');
   const name = textFromBytes(reader.window().subarray(2, 2 + length));
   if (!name.startsWith(PREFIX)) return undefined;
   reader.place.path = name;
