@@ -1,0 +1,67 @@
+import { FILE_ENTRY, KEY, KEY_BIT, KEY_MASK } from './spec.js';
+
+/** One thing that firmware can read. */
+export interface Item {
+  /** Replaced as a whole when the host changes it. */
+  bytes: Uint8Array;
+  /** Called when the guest selects it (ACPI tables are built then). */
+  readonly selected?: (() => void) | undefined;
+  /** The guest may write it by DMA; called after it did. */
+  readonly written?: ((bytes: Uint8Array, offset: number, length: number) => void) | undefined;
+}
+
+/** Items by key, and files in a directory whose keys follow the order of names. */
+export class Items {
+  private readonly byKey = new Map<number, Item>();
+  private readonly files: { readonly name: string; readonly item: Item }[] = [];
+
+  constructor(private readonly fileSlots: number) {}
+
+  /** @throws {RangeError} for a key that is taken or out of range. */
+  set(key: number, item: Item): void {
+    if (key < 0 || key > 0xffff || (key & KEY_BIT.WRITE_CHANNEL) !== 0 || (key & KEY_MASK) >= KEY.FILE_FIRST + this.fileSlots)
+      throw new RangeError(`fw_cfg: key 0x${key.toString(16)} is out of range`);
+    if (this.byKey.has(key)) throw new RangeError(`fw_cfg: key 0x${key.toString(16)} is taken`);
+    this.byKey.set(key, item);
+  }
+
+  /** @throws {RangeError} for a name that is taken or too long, or a full directory. */
+  addFile(name: string, item: Item): void {
+    if (name.length === 0 || name.length >= FILE_ENTRY.NAME_LENGTH)
+      throw new RangeError(`fw_cfg: file name '${name}' has ${name.length} characters; 1 to ${FILE_ENTRY.NAME_LENGTH - 1} fit`);
+    if (this.files.some((file) => file.name === name)) throw new RangeError(`fw_cfg: file '${name}' exists`);
+    if (this.files.length >= this.fileSlots)
+      throw new RangeError(`fw_cfg: no slot for file '${name}'; x-file-slots is ${this.fileSlots}`);
+    this.files.push({ name, item });
+    this.files.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  file(name: string): Item | undefined {
+    return this.files.find((entry) => entry.name === name)?.item;
+  }
+
+  /** The item that a key selects; undefined = invalid. */
+  find(key: number): Item | undefined {
+    if (key === KEY.FILE_DIR) return { bytes: this.directory() };
+    if (key >= KEY.FILE_FIRST && key < KEY.FILE_FIRST + this.files.length) return this.files[key - KEY.FILE_FIRST]!.item;
+    return this.byKey.get(key);
+  }
+
+  /** Whether a key lies in the table at all; selecting another one makes the selection invalid. */
+  inRange(key: number): boolean {
+    return (key & KEY_MASK) < KEY.FILE_FIRST + this.fileSlots;
+  }
+
+  private directory(): Uint8Array {
+    const bytes = new Uint8Array(4 + FILE_ENTRY.LENGTH * this.fileSlots);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, this.files.length);
+    this.files.forEach(({ name, item }, index) => {
+      const at = 4 + FILE_ENTRY.LENGTH * index;
+      view.setUint32(at, item.bytes.length);
+      view.setUint16(at + 4, KEY.FILE_FIRST + index);
+      for (let i = 0; i < name.length; i++) bytes[at + FILE_ENTRY.NAME_OFFSET + i] = name.charCodeAt(i);
+    });
+    return bytes;
+  }
+}
