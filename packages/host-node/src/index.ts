@@ -1,1 +1,5 @@
-export {};
+export * from './channel/index.js';
+export * from './chardev/index.js';
+export * from './clock.js';
+export * from './errors.js';
+export * from './options.js';
