@@ -34,6 +34,10 @@ export interface Codec<V> {
   /** JSON form and back. */
   toJson(value: V): unknown;
   fromJson(json: unknown, current: V): V;
+  /** JSON Schema of the JSON form; without it any value passes. */
+  readonly jsonSchema?: object;
+  /** Values for tests; {@link drawState} picks from them. */
+  readonly examples?: readonly V[];
 }
 
 /** Bounded big-endian input. Every method throws {@link StateError} (code `truncated`) at the end of the data. */

@@ -1,10 +1,14 @@
+export { drawState } from './arbitrary.js';
+export { type SizeBounds, sizeBounds } from './bounds.js';
 export { Path, Reader, Writer } from './bytes.js';
 export { capture } from './capture.js';
 export { cloneState, copyState } from './clone.js';
 export * from './description.js';
+export { type Difference, diff, diffTrees, equals } from './diff.js';
 export { abbreviate, type DynamicField, type DynamicSection, decodeWithVmdesc, hexOf, type PlainValue } from './dynamic.js';
 export * from './fields.js';
 export { fromJson, type Json, toJson, treeToJson } from './json.js';
+export { jsonSchema, type Schema } from './json-schema.js';
 export { type Decoded, decode, type LoadOptions, load } from './load.js';
 export { restore } from './restore.js';
 export { describe, type Saved, type SaveOptions, save, saveDescribed } from './save.js';

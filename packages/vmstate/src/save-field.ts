@@ -214,7 +214,6 @@ function savePointers(
   const entries: Entry[] = [];
   items.forEach((value, index) => {
     writer.path.push(`[${index}]`);
-    const from = writer.length;
     if (marks === 'each') {
       writer.u8(value === null ? NULL_MARK : POINTER_MARK);
       entries.push({ type: 'ptr-marker', size: 1 });
@@ -222,6 +221,7 @@ function savePointers(
       writer.u8(NULL_MARK);
       entries.push({ type: 'nullptr', size: 1 });
     }
+    const from = writer.length;
     if (value !== null) {
       if (item.kind === 'scalar') {
         writeScalar(writer, item.type, value);
