@@ -3,8 +3,8 @@ import { type HostEvent, propertiesOfMachine, realize, type Step, saveSections }
 import { describeConformance } from '@pagurus/device-testkit/vitest';
 import { load as loadInto } from '@pagurus/vmstate';
 import { describe, expect, it } from 'vitest';
+import { fixture, inputOf, pc, recordedSections, withInput } from '../test/helpers.js';
 import { compat, i8042 } from './index.js';
-import { fixture, inputOf, pc, recordedSections, withInput } from './testing.js';
 
 describe('i8042', () => {
   it('passes its self test', () => {

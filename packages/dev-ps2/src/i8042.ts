@@ -4,6 +4,7 @@ import {
   defineDevice,
   type InputSource,
   type IoHandler,
+  type PointerEvent,
   type PropertyTable,
   section,
 } from '@pagurus/device-model';
@@ -36,6 +37,14 @@ const properties: PropertyTable<I8042Properties> = {
 /** How long `kbd-throttle` holds the next byte back. */
 const THROTTLE = 1_000_000n;
 
+/** Service `i8042`: what a paravirtual mouse needs of the PS/2 mouse beside it. */
+export interface Ps2PointerService {
+  /** Pointer events go to `handler` instead of the PS/2 mouse; undefined gives them back. */
+  takePointer(handler: ((event: PointerEvent) => void) | undefined): void;
+  /** Raises the mouse's interrupt with a tiny movement, so that the guest's driver looks at the other mouse's queue. */
+  poke(): void;
+}
+
 /** i8042 controller with its keyboard and mouse. Pins `kbd-irq`, `mouse-irq`, `a20`; backend `input`. */
 export const i8042 = defineDevice<I8042Properties>({
   type: 'i8042',
@@ -53,6 +62,13 @@ class Controller implements Device {
   private readonly throttleTimer;
   private readonly regions;
   private readonly keyboard = new Ps2Keyboard((level) => this.setPending(PENDING.KBD, level));
+  private pointerTaker: ((event: PointerEvent) => void) | undefined;
+  readonly services: Ps2PointerService = {
+    takePointer: (handler) => {
+      this.pointerTaker = handler;
+    },
+    poke: () => this.mouse.poke(),
+  };
   private readonly mouse = new Ps2Mouse((level) => this.setPending(PENDING.AUX, level));
 
   // State
@@ -80,7 +96,7 @@ class Controller implements Device {
     ];
     const input = context.backend<InputSource>('input');
     input?.onKey((qcode, down) => this.keyboard.key(qcode, down));
-    input?.onPointer((event) => this.mouse.pointer(event));
+    input?.onPointer((event) => (this.pointerTaker ? this.pointerTaker(event) : this.mouse.pointer(event)));
   }
 
   // Behaviour

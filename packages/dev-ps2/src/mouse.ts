@@ -17,10 +17,10 @@ export class Ps2Mouse {
     this.dataReady(false);
   }
 
-  /** Movement in screen coordinates (y downwards) or a button. A disabled mouse sees nothing. */
+  /** Movement in screen coordinates (y downwards) or a button. A disabled mouse sees nothing, and no mouse knows positions. */
   pointer(event: PointerEvent): void {
     const { state } = this;
-    if ((state.status & AUX_STATUS.ENABLED) === 0) return;
+    if ((state.status & AUX_STATUS.ENABLED) === 0 || event.kind === 'position') return;
     if (event.kind === 'move') {
       state.dx = (state.dx + event.dx) | 0;
       state.dy = (state.dy - event.dy) | 0;
@@ -29,7 +29,13 @@ export class Ps2Mouse {
       const bit = BUTTON_BIT[event.button];
       state.buttons = event.down ? state.buttons | bit : state.buttons & ~bit;
     }
-    if ((state.status & AUX_STATUS.REMOTE) === 0) this.sendPackets();
+    this.report();
+  }
+
+  /** A movement that means nothing, to raise the interrupt on behalf of a paravirtual mouse. */
+  poke(): void {
+    this.state.dx = (this.state.dx + 1) | 0;
+    this.report();
   }
 
   /** Host wrote a byte meant for the mouse (through controller command 0xd4). */
@@ -160,6 +166,10 @@ export class Ps2Mouse {
     if (bytes.length === 0 || QUEUE_LIMIT - common.count < bytes.length) return;
     for (const byte of bytes) enqueue(common, byte);
     this.dataReady(true);
+  }
+
+  private report(): void {
+    if ((this.state.status & (AUX_STATUS.ENABLED | AUX_STATUS.REMOTE)) === AUX_STATUS.ENABLED) this.sendPackets();
   }
 
   /** As many packets as the movement needs and the queue takes. */

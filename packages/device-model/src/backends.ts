@@ -28,7 +28,10 @@ export interface InputSource {
 }
 
 export type PointerEvent =
+  /** Movement in screen coordinates (y downwards); a positive `dz` is the wheel turned towards the user. */
   | { readonly kind: 'move'; readonly dx: number; readonly dy: number; readonly dz: number }
+  /** Position on the screen, each 0 to 0x7fff; devices that know only movements ignore it. */
+  | { readonly kind: 'position'; readonly x: number; readonly y: number }
   | { readonly kind: 'button'; readonly button: 'left' | 'middle' | 'right'; readonly down: boolean };
 
 /** A disk image. Sectors of 512 bytes. Operations complete later, in any order. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { type SampleProperties, type SampleState, sample } from '../test/sample.js';
 import { type ConformanceOptions, conformance } from './conformance.js';
 import { goldenSection } from './golden.js';
 import { runCases } from './report.js';
-import { type SampleProperties, type SampleState, sample } from './sample.js';
 import { describeConformance } from './vitest.js';
 
 const SIZE = 1 + 1 + 8 + 4 + 1 + 1;

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import type { InputSource, PointerEvent } from '@pagurus/device-model';
 import { type Bench, type GoldenSection, goldenSection, realize } from '@pagurus/device-testkit';
-import { type I8042Properties, i8042 } from './i8042.js';
-import { PORT, STATUS } from './spec.js';
+import { type I8042Properties, i8042 } from '../src/i8042.js';
+import { PORT, STATUS } from '../src/spec.js';
 
 /** Keys and movements typed by a test. */
 export class FakeInput implements InputSource {

@@ -1,4 +1,4 @@
-/** A small device for the kit's own tests: a down-counter with a DMA port. Not exported. */
+/** A small device for the kit's own tests: a down-counter with a DMA port. Not part of the package. */
 import { type Device, type DeviceContext, type DeviceType, defineDevice, NEVER, section } from '@pagurus/device-model';
 import { type Description, fieldsOf, vmstate } from '@pagurus/vmstate';
 
