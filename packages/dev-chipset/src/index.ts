@@ -4,3 +4,4 @@ export { i8254, type PitProperties, type PitService } from './i8254/i8254.js';
 export { pcspk, type SpeakerProperties } from './i8254/pcspk.js';
 export { i8259, type PicService } from './i8259/i8259.js';
 export { port92 } from './port92/port92.js';
+export { isaSerial, type SerialProperties } from './serial/serial.js';
