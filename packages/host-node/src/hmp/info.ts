@@ -1,0 +1,122 @@
+import type { RunState } from '@pagurus/device-model';
+import type { MigrationInfo, MonitorDevice, MonitorPciFunction, MonitorRegion, MonitorRom, MonitorTarget } from './target.js';
+
+const hex = (value: bigint | number, digits: number): string => value.toString(16).padStart(digits, '0');
+const kilobytes = (bytes: number): string => `${Math.floor(bytes / 1024)} kbytes`;
+
+/** `running`, or `paused (REASON)`, as QEMU says it. */
+export function statusText(state: RunState): string {
+  if (state === 'running') return 'VM status: running';
+  return state === 'paused' ? 'VM status: paused' : `VM status: paused (${state})`;
+}
+
+/** One indented block per device. */
+export function qtreeText(devices: readonly MonitorDevice[]): string {
+  return devices
+    .map((device) =>
+      [
+        `dev: ${device.type}, id "${device.id}"${device.path === undefined ? '' : `, path ${device.path}`}`,
+        ...device.properties.map(({ name, value }) => `  ${name} = ${value}`),
+      ].join('\n'),
+    )
+    .join('\n');
+}
+
+export function mtreeText(memory: readonly MonitorRegion[], io: readonly MonitorRegion[]): string {
+  const lines = (regions: readonly MonitorRegion[], digits: number): string[] =>
+    regions.map(({ base, length, name, kind }) => `  ${hex(base, digits)}-${hex(base + length - 1n, digits)} (${kind}): ${name}`);
+  return ['address-space: memory', ...lines(memory, 16), '', 'address-space: I/O', ...lines(io, 16)].join('\n');
+}
+
+export function pciText(functions: readonly MonitorPciFunction[]): string {
+  return functions
+    .map((f) =>
+      [
+        `  Bus  ${f.bus}, device ${String(f.device).padStart(3)}, function ${f.function}:`,
+        `    ${f.kind}: PCI device ${hex(f.vendorId, 4)}:${hex(f.deviceId, 4)}`,
+        ...(f.irq === undefined ? [] : [`      IRQ ${f.irq}`]),
+        ...f.bars.map(({ index, space, base, length }) =>
+          space === 'io'
+            ? `      BAR${index}: I/O at 0x${hex(base, 4)} [0x${hex(base + length - 1n, 4)}].`
+            : `      BAR${index}: 32 bit memory at 0x${hex(base, 8)} [0x${hex(base + length - 1n, 8)}].`,
+        ),
+        `      id "${f.id}"`,
+      ].join('\n'),
+    )
+    .join('\n');
+}
+
+export function romsText(roms: readonly MonitorRom[]): string {
+  return roms
+    .map(({ address, length, name }) => `addr=${hex(address, 16)} size=0x${hex(length, 6)} mem=rom name="${name}"`)
+    .join('\n');
+}
+
+export function migrateText(info: MigrationInfo): string {
+  const lines: string[] = [];
+  if (info.listening !== undefined) lines.push(`socket address: [ ${info.listening} ]`);
+  if (info.status !== 'none') lines.push(`Migration status: ${info.status}${info.error === undefined ? '' : ` (${info.error})`}`);
+  const milliseconds = (name: string, value: number | undefined): void => {
+    if (value !== undefined) lines.push(`${name}: ${Math.round(value)} ms`);
+  };
+  milliseconds('total time', info.totalTime);
+  milliseconds('expected downtime', info.expectedDowntime);
+  milliseconds('downtime', info.downtime);
+  milliseconds('setup', info.setupTime);
+  const { ram } = info;
+  if (ram) {
+    lines.push(`transferred ram: ${kilobytes(ram.transferred)}`);
+    if (ram.megabitsPerSecond !== undefined) lines.push(`throughput: ${ram.megabitsPerSecond.toFixed(2)} mbps`);
+    lines.push(
+      `remaining ram: ${kilobytes(ram.remaining)}`,
+      `total ram: ${kilobytes(ram.total)}`,
+      `duplicate: ${ram.duplicate} pages`,
+      `normal: ${ram.normal} pages`,
+      `normal bytes: ${kilobytes(ram.normal * 4096)}`,
+      `dirty sync count: ${ram.dirtySyncCount}`,
+      'page size: 4 kbytes',
+    );
+    if (ram.dirtyPagesRate !== undefined && ram.remaining > 0) lines.push(`dirty pages rate: ${ram.dirtyPagesRate} pages`);
+  }
+  return lines.length === 0 ? 'no migration yet' : lines.join('\n');
+}
+
+/** `info` subjects: name, one line of help, text. */
+export const INFO: readonly { readonly name: string; readonly help: string; text(target: MonitorTarget): string }[] = [
+  { name: 'status', help: 'run state', text: (target) => statusText(target.runState()) },
+  { name: 'version', help: 'version of Pagurus', text: (target) => `Pagurus ${target.version}` },
+  { name: 'name', help: 'name of the machine (-name)', text: (target) => target.name ?? '' },
+  { name: 'registers', help: 'registers of the CPU', text: (target) => target.registers() },
+  { name: 'qtree', help: 'devices and their properties', text: (target) => qtreeText(target.devices()) },
+  {
+    name: 'mtree',
+    help: 'who answers which address',
+    text: (target) => mtreeText(target.regions('memory'), target.regions('io')),
+  },
+  {
+    name: 'pci',
+    help: 'functions on the PCI bus',
+    text: (target) => {
+      const functions = target.pci();
+      return functions ? pciText(functions) : 'PCI not supported';
+    },
+  },
+  { name: 'pic', help: 'interrupt controllers', text: (target) => target.pic().join('\n') },
+  { name: 'roms', help: 'ROM images', text: (target) => romsText(target.roms()) },
+  {
+    name: 'replay',
+    help: 'instructions executed (deterministic machines)',
+    text: (target) => `instruction count = ${target.instructionCount()}`,
+  },
+  { name: 'migrate', help: 'migration in progress or done last', text: (target) => migrateText(target.migration.info()) },
+  {
+    name: 'migrate_parameters',
+    help: 'migration parameters',
+    text: (target) => [...target.migration.parameters()].map(([name, value]) => `${name}: ${value}`).join('\n'),
+  },
+  {
+    name: 'migrate_capabilities',
+    help: 'migration capabilities',
+    text: (target) => [...target.migration.capabilities()].map(([name, on]) => `${name}: ${on ? 'on' : 'off'}`).join('\n'),
+  },
+];

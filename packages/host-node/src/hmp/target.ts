@@ -1,0 +1,133 @@
+import type { RunState, Screen } from '@pagurus/device-model';
+
+/**
+ * What a monitor can see and do of a running machine. The command line implements it over `@pagurus/machine`; tests over nothing.
+ * Methods that cannot do what is asked throw an error with one line of text.
+ */
+export interface MonitorTarget {
+  /** Of Pagurus, for `info version`. */
+  readonly version: string;
+  /** `-name`. */
+  readonly name: string | undefined;
+  /** E.g. `pc-i440fx-7.2`. */
+  readonly machineName: string;
+
+  runState(): RunState;
+  stop(): void;
+  cont(): void;
+  reset(): void;
+  /** Presses the power button. */
+  powerdown(): void;
+  /** Ends the process. */
+  quit(): void;
+
+  registers(): string;
+  devices(): readonly MonitorDevice[];
+  regions(space: 'memory' | 'io'): readonly MonitorRegion[];
+  /** Functions on the PCI buses; undefined if the machine has none. */
+  pci(): readonly MonitorPciFunction[] | undefined;
+  /** State of the interrupt controllers, one line each. */
+  pic(): readonly string[];
+  roms(): readonly MonitorRom[];
+
+  /** QKeyCode names that {@link sendKeys} takes. */
+  readonly keyNames: readonly string[];
+  /** Presses the keys in order and releases them in reverse order after `hold` milliseconds. */
+  sendKeys(names: readonly string[], hold: number): void;
+  screen(): Screen | undefined;
+
+  /** Reads guest memory as the CPU would see it now, without side effects. */
+  readMemory(kind: 'physical' | 'virtual', address: bigint, length: number): Uint8Array;
+
+  /** Instructions executed; deterministic machines only. */
+  instructionCount(): number;
+  /** Stops exactly at an instruction count; deterministic machines only. */
+  breakAt(instructions: number): void;
+  clearBreak(): void;
+
+  readonly migration: MonitorMigration;
+  /** Writes the machine into a file, in QEMU's format; it stands still meanwhile. */
+  saveSnapshot(path: string): Promise<void>;
+  /** Replaces the machine's state by a file's. On failure the machine is stopped. */
+  loadSnapshot(path: string): Promise<void>;
+}
+
+export interface MonitorDevice {
+  readonly id: string;
+  readonly type: string;
+  /** Bus path, e.g. `0000:00:01.3`. */
+  readonly path: string | undefined;
+  /** By QEMU's property names, in order. */
+  readonly properties: readonly { readonly name: string; readonly value: string }[];
+}
+
+export interface MonitorRegion {
+  readonly base: bigint;
+  readonly length: bigint;
+  readonly name: string;
+  /** E.g. `ram`, `rom`, `i/o`. */
+  readonly kind: string;
+}
+
+export interface MonitorPciFunction {
+  readonly bus: number;
+  readonly device: number;
+  readonly function: number;
+  /** E.g. `ISA bridge`. */
+  readonly kind: string;
+  readonly vendorId: number;
+  readonly deviceId: number;
+  readonly irq: number | undefined;
+  readonly bars: readonly {
+    readonly index: number;
+    readonly space: 'memory' | 'io';
+    readonly base: bigint;
+    readonly length: bigint;
+  }[];
+  readonly id: string;
+}
+
+export interface MonitorRom {
+  readonly address: bigint;
+  readonly length: number;
+  readonly name: string;
+}
+
+/** What `info migrate` shows. Names and states are those of QMP's query-migrate. */
+export interface MigrationInfo {
+  /** `none` before the first migration. */
+  readonly status: string;
+  readonly ram?: {
+    readonly transferred: number;
+    readonly remaining: number;
+    readonly total: number;
+    /** Pages sent as one byte. */
+    readonly duplicate: number;
+    /** Pages sent whole. */
+    readonly normal: number;
+    readonly dirtySyncCount: number;
+    readonly dirtyPagesRate?: number;
+    readonly megabitsPerSecond?: number;
+  };
+  /** Milliseconds. */
+  readonly totalTime?: number;
+  readonly setupTime?: number;
+  readonly downtime?: number;
+  readonly expectedDowntime?: number;
+  readonly error?: string;
+  /** Where an incoming migration is waited for. */
+  readonly listening?: string;
+}
+
+export interface MonitorMigration {
+  info(): MigrationInfo;
+  /** Resolves when it has succeeded. @throws when it failed or was cancelled; the machine runs on. */
+  migrate(uri: string): Promise<void>;
+  cancel(): void;
+  /** For a machine started with `-incoming defer`. */
+  incoming(uri: string): Promise<void>;
+  parameters(): ReadonlyMap<string, string>;
+  setParameter(name: string, value: string): void;
+  capabilities(): ReadonlyMap<string, boolean>;
+  setCapability(name: string, on: boolean): void;
+}
