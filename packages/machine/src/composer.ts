@@ -12,6 +12,7 @@ import {
 import type { VirtualClock } from './clock.js';
 import { compatRows, type GlobalProperty, type ResolvedProperties, resolveProperties } from './compat.js';
 import type { MachineConfig } from './config.js';
+import type { BootRegisters } from './loader/index.js';
 import { MachineError, type MachineType, type PlugBus, type RomImage } from './machine-type.js';
 import type { PortBus } from './port-bus.js';
 import { SectionRegistry } from './section-registry.js';
@@ -55,6 +56,8 @@ export interface ComposerMachine {
   readonly interruptPin: InputPin;
   readonly a20Pin: InputPin;
   readonly nmiPin: InputPin;
+  /** Direct kernel boot: registers at the kernel's entry. */
+  setRegisters(registers: BootRegisters): void;
 }
 
 /** Builds one machine: creates devices, wires pins, places ROMs, offers buses. Handed to {@link MachineType.build}. */

@@ -6,6 +6,7 @@ import type {
   MigrationSection,
   MigrationTarget,
   RunState,
+  Screen,
   StreamSettings,
 } from '@pagurus/device-model';
 import { section } from '@pagurus/device-model';
@@ -67,6 +68,7 @@ export class Machine implements MigrationTarget {
   private readonly logs: MachineLog;
   private state: RunState = 'prelaunch';
   private mapStale = true;
+  private resuming = false;
   private pendingReset: string | undefined;
   private pendingShutdown: Shutdown | undefined;
   private readonly freshlyLogged = new Set<string>();
@@ -138,6 +140,15 @@ export class Machine implements MigrationTarget {
     const found = this.devices.find((entry) => entry.id === id);
     if (!found?.device.services) throw new MachineError(`no device '${id}' with services in ${this.machineName}`);
     return found.device.services as S;
+  }
+
+  /** The first screen of the machine, or undefined without a display adapter. */
+  screen(): Screen | undefined {
+    for (const { device } of this.devices) {
+      const services = device.services as Partial<Screen> | undefined;
+      if (services?.text && services.image) return services as Screen;
+    }
+    return undefined;
   }
 
   get runState(): RunState {
@@ -232,7 +243,9 @@ export class Machine implements MigrationTarget {
   }
 
   resumeAfterLoad(state: RunState): void {
+    this.resuming = true;
     for (const { device } of this.devices) device.resume?.();
+    this.resuming = false;
     for (const retry of this.composer.memoryArrived) retry();
     this.setState(state === 'running' ? 'paused' : state);
   }
@@ -257,7 +270,11 @@ export class Machine implements MigrationTarget {
       requestReset: (reason) => this.requestReset(reason),
       requestShutdown: (reason, exitCode) => this.requestShutdown(reason, exitCode),
       interruptPin,
-      a20Pin: (level) => this.cpu.setA20(level),
+      setRegisters: (registers) => this.cpuPart.setRegisters(registers),
+      // While loaded lines are re-driven, the CPU's own section has the last word on the gate.
+      a20Pin: (level) => {
+        if (!this.resuming) this.cpu.setA20(level);
+      },
       nmiPin: (level) => {
         if (!level) return;
         this.cpu.nmi();

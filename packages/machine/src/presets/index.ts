@@ -1,8 +1,11 @@
 import { MachineError, type MachineType } from '../machine-type.js';
+import { isapc, pcI440fx } from './pc.js';
+
+export { isapc, pcI440fx, pcPackages } from './pc.js';
 
 /** Machine types that QEMU has, newest first. */
 // biome-ignore lint/suspicious/noExplicitAny: machine types of any properties.
-export const machineTypes: readonly MachineType<any>[] = [];
+export const machineTypes: readonly MachineType<any>[] = [pcI440fx('7.2', 'pc'), isapc];
 
 /**
  * A preset by name or alias.

@@ -1,0 +1,71 @@
+import { devicePackage as chipset } from '@pagurus/dev-chipset';
+import { devicePackage as net } from '@pagurus/dev-net';
+import { devicePackage as pci, i440fx, i440fxPciHost, type I440fxMemory, type PciHostService, piix3 } from '@pagurus/dev-pci';
+import { devicePackage as ps2 } from '@pagurus/dev-ps2';
+import { devicePackage as storage } from '@pagurus/dev-storage';
+import { devicePackage as vga } from '@pagurus/dev-vga';
+import { devicePackage as virtio } from '@pagurus/dev-virtio';
+import { defineMachine, type MachineType } from '../machine-type.js';
+import { addIsaDevices, addMemory, offerIsaBus, tellFirmware } from './pc-parts.js';
+import { bootKernel } from './kernel.js';
+
+export interface PcProperties {
+  i8042: boolean;
+}
+
+/** Packages that every PC takes devices and history from. */
+export const pcPackages = [chipset, ps2, pci, vga, storage, net, virtio] as const;
+
+/** QEMU's `pc-i440fx-VERSION`: i440FX and PIIX3, devices as with `-nodefaults` plus the defaults that the configuration asks for. */
+export function pcI440fx(version: string, alias?: string): MachineType<PcProperties> {
+  return defineMachine<PcProperties>({
+    name: `pc-i440fx-${version}`,
+    doc: 'Standard PC (i440FX + PIIX, 1996)',
+    version,
+    ...(alias === undefined ? {} : { alias }),
+    properties: { i8042: { name: 'i8042', type: 'bool', default: true, doc: 'PS/2 controller, keyboard and mouse' } },
+    packages: pcPackages,
+    defaultCpu: 'qemu32',
+    defaultMemory: 128 * 2 ** 20,
+    build(composer, properties) {
+      const { ram, layout } = addMemory(composer);
+      const host = composer.add(i440fxPciHost);
+      const { bus } = host.device.services as PciHostService;
+      const on = (devfn: number) => ({ slot: bus.slot(devfn), path: bus.slot(devfn).path });
+      composer.add(i440fx, { ...on(0x00), backends: { ram: { block: ram, size: composer.memorySize } satisfies I440fxMemory } });
+
+      const parts = addIsaDevices(composer, { dmaFirst: true, i8042: properties.i8042 });
+      const bridge = composer.add(piix3, on(0x08));
+      for (let line = 0; line < 4; line++) composer.connect(host, `pirq${line}`, composer.input(bridge, `pirq${line}`));
+      for (let n = 0; n < 16; n++) composer.connect(bridge, `irq${n}`, parts.irq(n));
+
+      composer.offerBus({
+        kind: 'pci',
+        plug: (id, address) => {
+          const slot = bus.plug(id, address);
+          return { slot, path: slot.path };
+        },
+      });
+      offerIsaBus(composer, parts);
+      tellFirmware(composer, parts, layout);
+      bootKernel(composer, layout);
+    },
+  });
+}
+
+/** QEMU's `isapc`: an AT without PCI. Unversioned: it promises nothing about other versions. */
+export const isapc = defineMachine<PcProperties>({
+  name: 'isapc',
+  doc: 'ISA-only PC',
+  properties: { i8042: { name: 'i8042', type: 'bool', default: true, doc: 'PS/2 controller, keyboard and mouse' } },
+  packages: [chipset, ps2, vga, storage, net],
+  defaultCpu: '486',
+  defaultMemory: 128 * 2 ** 20,
+  build(composer, properties) {
+    const { layout } = addMemory(composer);
+    const parts = addIsaDevices(composer, { dmaFirst: false, i8042: properties.i8042 });
+    offerIsaBus(composer, parts);
+    tellFirmware(composer, parts, layout);
+    bootKernel(composer, layout);
+  },
+});
