@@ -20,6 +20,11 @@ export interface Clock {
   timer(callback: () => void): Timer;
   /** Wall clock of the guest, nanoseconds since 1970-01-01T00:00Z, as `-rtc base=…,clock=…` defines it. */
   wallClock(): bigint;
+  /**
+   * What drives a real-time clock chip, as `-rtc clock=` selects it: the virtual clock (`vm`) or the host's time of day in nanoseconds
+   * since 1970 (`host`), which goes on while the machine is stopped. Its readings are on the wire. Absent: the virtual clock.
+   */
+  rtcClock?(): bigint;
 }
 
 export const NANOSECONDS_PER_SECOND = 1_000_000_000n;
