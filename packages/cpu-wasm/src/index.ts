@@ -1,1 +1,17 @@
-export * from './port.js';
+export { addressBits, type CpuidEntry, cpuidLookup, cpuidTable, signature } from './cpuid.js';
+export { FEATURE_BITS, type FeatureBit, type FeatureWord, FeatureWords, findFeature, isImplemented } from './features.js';
+export {
+  CPU_MODELS,
+  type CpuConfiguration,
+  type CpuListEntry,
+  type CpuModel,
+  CpuModelError,
+  cpus,
+  defaultCpuModel,
+  parseCpu,
+  type Vendor,
+} from './models.js';
+export type * from './port.js';
+export { registerLines } from './registers.js';
+export { CpuCommonState, CpuState, cpuCommonDescription, cpuDescription, type Target } from './state.js';
+export { type CpuAccess, computeHflags, syncFromCpu, syncToCpu } from './state-sync.js';
