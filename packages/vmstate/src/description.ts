@@ -144,7 +144,7 @@ export type Field = FieldBase &
     /** Deadline in nanoseconds of virtual time, −1 = not pending. */
     | { readonly kind: 'timer' }
     /** Raw bytes of fixed length: the length of the state's own array. `start`/`length` for partial buffers. */
-    | { readonly kind: 'bytes'; readonly start: number; readonly length: number | undefined }
+    | { readonly kind: 'bytes'; readonly start: number; readonly length: number | undefined; readonly info?: string }
     /** Raw bytes whose length is another key (times `multiply`). */
     | { readonly kind: 'sizedBytes'; readonly size: string; readonly multiply: number; readonly max: number }
     /** A u32 length, then that many bytes. */
@@ -173,6 +173,7 @@ export type Field = FieldBase &
         readonly description: Description<Any>;
         readonly atVersion: number | undefined;
         readonly nullable?: boolean;
+        readonly info?: string;
       }
     | {
         readonly kind: 'structArray';

@@ -1,8 +1,7 @@
 /** Reads sections of any device through the description JSON (`vmdesc`) of their own stream. */
 import { Path, Reader } from './bytes.js';
-import { StateError } from './description.js';
 import { COUNTED_BYTES, type FieldNode, SCALAR_INFO, type StructNode, type TreeValue } from './tree.js';
-import type { VmdescDevice, VmdescField, VmdescMembers } from './vmdesc.js';
+import { checkVmdesc, type VmdescDevice, type VmdescField, type VmdescMembers } from './vmdesc.js';
 import { SCALAR_SIZE } from './walk.js';
 
 /** A leaf as found on the wire. An array of scalars is one leaf. */
@@ -32,13 +31,11 @@ export interface DynamicSection {
   readonly end: number;
 }
 
-const DEPTH_LIMIT = 64;
 const NULL_TYPE = 'nullptr';
 
 interface Walk {
   readonly reader: Reader;
   readonly fields: DynamicField[];
-  depth: number;
 }
 
 /**
@@ -54,22 +51,19 @@ export function decodeWithVmdesc(
   end = bytes.length,
 ): DynamicSection {
   const name = 'name' in device ? device.name : device.vmsd_name;
+  checkVmdesc(device, String(name));
   const reader = new Reader(bytes, offset, new Path(String(name)), end);
-  const walk: Walk = { reader, fields: [], depth: 0 };
+  const walk: Walk = { reader, fields: [] };
   const { node, values } = readMembers(walk, { vmsd_name: device.vmsd_name ?? String(name), version: 0, ...device });
   return { values, fields: walk.fields, node, end: reader.offset };
 }
 
-function readMembers(walk: Walk, members: Partial<VmdescMembers>): { node: StructNode; values: { [key: string]: PlainValue } } {
+function readMembers(walk: Walk, members: VmdescMembers): { node: StructNode; values: { [key: string]: PlainValue } } {
   const { reader } = walk;
   const { vmsd_name: name, version, subsections: sent = [] } = members;
-  if (++walk.depth > DEPTH_LIMIT) malformed(reader, `nested deeper than ${DEPTH_LIMIT}`);
-  if (typeof name !== 'string' || typeof version !== 'number') malformed(reader, "'vmsd_name' or 'version' is missing");
-  if (!Array.isArray(members.fields) || !Array.isArray(sent)) malformed(reader, "'fields' or 'subsections' is no list");
   const fields: FieldNode[] = [];
   const values: { [key: string]: PlainValue } = Object.create(null) as { [key: string]: PlainValue };
-  for (const entry of members.fields as VmdescField[]) {
-    checkEntry(reader, entry);
+  for (const entry of members.fields) {
     reader.path.push(entry.index === undefined ? `.${entry.name}` : `.${entry.name}[${entry.index}]`);
     const { value, plain } = readEntry(walk, entry);
     addField(fields, entry, value);
@@ -82,7 +76,6 @@ function readMembers(walk: Walk, members: Partial<VmdescMembers>): { node: Struc
     subsections.push(found.node);
     values[`SUB ${found.node.name} v${found.node.version}`] = found.values;
   }
-  walk.depth--;
   return { node: { name, version, fields, subsections }, values };
 }
 
@@ -99,24 +92,9 @@ function addField(fields: FieldNode[], entry: VmdescField, value: TreeValue): vo
   }
 }
 
-function checkEntry(reader: Reader, entry: unknown): asserts entry is VmdescField {
-  const {
-    name,
-    type,
-    size,
-    array_len: count,
-    index,
-  } = (typeof entry === 'object' && entry !== null ? entry : {}) as Partial<VmdescField>;
-  if (typeof name !== 'string' || typeof type !== 'string') malformed(reader, "a field without 'name' or 'type'");
-  for (const value of [size, count ?? 0, index ?? 0]) {
-    if (!Number.isSafeInteger(value) || value! < 0) malformed(reader, `field '${name}' has no valid size, array_len or index`);
-  }
-}
-
 function readSubsection(walk: Walk, parent: string, members: VmdescMembers): ReturnType<typeof readMembers> {
   const { reader } = walk;
-  const name = members?.vmsd_name;
-  if (typeof name !== 'string') malformed(reader, 'a subsection without a name');
+  const name = members.vmsd_name;
   reader.path.push(`/${name.startsWith(`${parent}/`) ? name.slice(parent.length + 1) : name}`);
   const mark = reader.u8();
   if (mark !== 5) notFound(reader, name, `byte ${mark}`);
@@ -150,7 +128,7 @@ function readNested(walk: Walk, entry: VmdescField): { value: TreeValue; plain: 
   const { reader } = walk;
   if (entry.type === 'qtailq' || entry.type === 'qlist' || entry.type === 'gtree') return readLeaf(walk, entry, undefined);
   const start = reader.offset;
-  const { node, values } = readMembers(walk, entry.struct ?? (entry as Partial<VmdescMembers>));
+  const { node, values } = readMembers(walk, entry.struct ?? (entry as VmdescMembers));
   const length = reader.offset - start;
   if (length !== entry.size) {
     reader.fail('invalid', `the fields of '${entry.name}' take ${length} bytes, its size is ${entry.size}`, {
@@ -217,10 +195,6 @@ export function hexOf(bytes: Uint8Array): string {
   let text = '';
   for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
   return text;
-}
-
-function malformed(reader: Reader, message: string): never {
-  throw new StateError('json', reader.path.toString(), reader.offset, `the description JSON is malformed: ${message}`);
 }
 
 function notFound(reader: Reader, name: string, got: string): never {

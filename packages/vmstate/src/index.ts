@@ -7,6 +7,7 @@ export * from './description.js';
 export { type Difference, diff, diffTrees, equals } from './diff.js';
 export { abbreviate, type DynamicField, type DynamicSection, decodeWithVmdesc, hexOf, type PlainValue } from './dynamic.js';
 export * from './fields.js';
+export { type DynamicDescription, type DynamicState, descriptionFromVmdesc } from './from-vmdesc.js';
 export { fromJson, type Json, toJson, treeToJson } from './json.js';
 export { jsonSchema, type Schema } from './json-schema.js';
 export { type Decoded, decode, type LoadOptions, load } from './load.js';

@@ -77,8 +77,8 @@ export function saveField(writer: Writer, field: Field, state: Keyed, version: n
       const target = structTarget(field, state) as object | null;
       if (target === null) writer.fail('invalid', 'there is no object here to save', { expected: description.name, got: 'null' });
       saveDescription(writer, description, target, at, members);
-      if (atVersion === undefined) single('struct', { struct: members });
-      else single('vstruct', members);
+      if (infoName(field) === 'struct') single('struct', { struct: members });
+      else single(infoName(field), members);
       return;
     }
     case 'structArray': {

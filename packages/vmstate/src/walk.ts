@@ -169,11 +169,13 @@ export function infoName(field: Field): string {
     case 'lessOrEqual':
       return 'int32 le';
     case 'bytes':
+      return field.info ?? 'buffer';
     case 'sizedBytes':
       return 'buffer';
     case 'byteArray':
       return 'GByteArray';
     case 'struct':
+      return field.info ?? (field.atVersion === undefined ? 'struct' : 'vstruct');
     case 'structArray':
     case 'varStructArray':
       return field.atVersion === undefined ? 'struct' : 'vstruct';
