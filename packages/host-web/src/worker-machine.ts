@@ -1,7 +1,15 @@
 import type { Screen } from '@pagurus/device-model';
 import { createMachine, findMachineType, type Machine } from '@pagurus/machine';
 import { bytesChannel, collectingChannel, type HostTimer, incoming, migrate, saveSnapshot } from '@pagurus/migration';
-import type { CallMessage, EventMessage, MachineCalls, MachineRequest, MessageEnd, ReplyMessage, ScreenContents } from './protocol.js';
+import type {
+  CallMessage,
+  EventMessage,
+  MachineCalls,
+  MachineRequest,
+  MessageEnd,
+  ReplyMessage,
+  ScreenContents,
+} from './protocol.js';
 import { PageKeyboard, PageSerial } from './serial-port.js';
 import { openWebSocket } from './websocket-channel.js';
 

@@ -26,6 +26,8 @@ export interface MachineConfig {
   readonly memory?: number;
   /** `-cpu MODEL,+feature,-feature`. */
   readonly cpu?: string;
+  /** Which QEMU binary's CPU section and registers: `qemu-system-i386` or `qemu-system-x86_64`. Default `i386`. */
+  readonly target?: 'i386' | 'x86_64';
   /** `-machine` properties. */
   readonly properties?: Readonly<Record<string, string>>;
   readonly devices?: readonly DeviceArguments[];

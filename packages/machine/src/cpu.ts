@@ -1,18 +1,96 @@
-import type { CpuBus, CpuPort } from '@pagurus/cpu-wasm';
-import type { Device } from '@pagurus/device-model';
+import {
+  Cpu,
+  type CpuBus,
+  CpuCommonState,
+  type CpuPort,
+  CpuState,
+  cpuCommonDescription,
+  cpuDescription,
+  cpuidTable,
+  parseCpu,
+  registerLines,
+  signature,
+  syncFromCpu,
+  syncToCpu,
+  type Target,
+} from '@pagurus/cpu-wasm';
+import { type Device, section } from '@pagurus/device-model';
+import type { BootRegisters } from './loader/index.js';
 
+/** The processor as a part of the machine. */
 export interface MachineCpu {
   readonly cpu: CpuPort;
   /** Sections `cpu_common` and `cpu`, reset, resume. */
   readonly device: Device;
+  /** `info registers` of QEMU's monitor. */
   registersText(): string;
+  /** Direct kernel boot. */
+  setRegisters(registers: BootRegisters): void;
 }
+
 export interface MachineCpuOptions {
-  bus: CpuBus;
-  memorySize: number;
-  model: string;
+  readonly bus: CpuBus;
+  /** Bytes of guest RAM; video memory and ROMs come on top. */
+  readonly memorySize: number;
+  /** Text of `-cpu`. */
+  readonly model: string;
+  readonly target: Target;
+  /** `x86_64-cpu` properties that the machine version sets. */
+  readonly properties: Readonly<Record<string, string>>;
 }
+
 export type MakeCpu = (options: MachineCpuOptions) => MachineCpu;
-export async function prepareCpu(_module: WebAssembly.Module): Promise<MakeCpu> {
-  throw new Error('wip');
+
+/** Video memory, firmware and option ROMs beside the guest's RAM. */
+const ROM_AND_VIDEO_MEMORY = 32 * 2 ** 20;
+/** BootRegisters in wire order of the general registers. */
+const GENERAL = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'] as const;
+const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'] as const;
+
+/** @throws {CpuModelError} for an unknown model or a feature that this CPU lacks. */
+export function makeCpu(module: WebAssembly.Module, options: MachineCpuOptions): MachineCpu {
+  const configuration = parseCpu(options.model, options.target, options.properties);
+  const cpu = Cpu.create({
+    module,
+    ramBytes: options.memorySize + ROM_AND_VIDEO_MEMORY,
+    bus: options.bus,
+    cpuid: cpuidTable(configuration),
+    resetEdx: signature(configuration),
+  });
+  const state = new CpuState(options.target);
+  const common = new CpuCommonState();
+  const word = (value: number) => (options.target === 'i386' ? value : BigInt(value));
+
+  return {
+    cpu,
+    device: {
+      sections: [
+        section(cpuCommonDescription, common, { instance: 0 }),
+        section(cpuDescription(options.target), state, { instance: 0 }),
+      ],
+      reset: () => cpu.reset(),
+      beforeSave: () => syncFromCpu(cpu, state, common),
+      resume: () => syncToCpu(cpu, state, common),
+    },
+    registersText() {
+      syncFromCpu(cpu, state, common);
+      return registerLines(state, common).join('\n');
+    },
+    setRegisters(registers) {
+      syncFromCpu(cpu, state, common);
+      GENERAL.forEach((name, i) => {
+        state.regs[i] = word(registers[name]);
+      });
+      state.eip = word(registers.eip);
+      state.eflags = word(registers.eflags);
+      state.cr0 = word(registers.cr0);
+      SEGMENTS.forEach((name, i) => {
+        const { base, ...rest } = registers.segments[name];
+        Object.assign(state.segments[i]!, rest, { base: word(base) });
+      });
+      Object.assign(state.gdt, { base: word(registers.gdt.base), limit: registers.gdt.limit });
+      Object.assign(state.idt, { base: word(registers.idt.base), limit: registers.idt.limit });
+      syncToCpu(cpu, state, common);
+    },
+  };
 }

@@ -1,4 +1,4 @@
-import type { CpuExit, CpuPort, CpuRamBlock, FlatRange } from '@pagurus/cpu-wasm';
+import type { CpuBus, CpuExit, CpuPort, CpuRamBlock, FlatRange } from '@pagurus/cpu-wasm';
 import type {
   InputPin,
   Log,
@@ -11,9 +11,10 @@ import type {
 } from '@pagurus/device-model';
 import { section } from '@pagurus/device-model';
 import { VirtualClock } from './clock.js';
+import { compatRows } from './compat.js';
 import { type ComposedDevice, Composer, type ComposerMachine } from './composer.js';
 import type { MachineConfig } from './config.js';
-import { type MachineCpu, type MachineCpuOptions, prepareCpu } from './cpu.js';
+import { type MachineCpu, makeCpu } from './cpu.js';
 import { MachineLog } from './log.js';
 import { machineProperties } from './machine-properties.js';
 import { MachineError, type MachineType } from './machine-type.js';
@@ -69,6 +70,7 @@ export class Machine implements MigrationTarget {
   private state: RunState = 'prelaunch';
   private mapStale = true;
   private resuming = false;
+  private interruptLevel = false;
   private pendingReset: string | undefined;
   private pendingShutdown: Shutdown | undefined;
   private readonly freshlyLogged = new Set<string>();
@@ -79,7 +81,7 @@ export class Machine implements MigrationTarget {
     // biome-ignore lint/suspicious/noExplicitAny: a machine type of any properties.
     readonly type: MachineType<any>,
     readonly config: MachineConfig,
-    makeCpu: (bus: MachineCpuOptions['bus'], memorySize: number) => MachineCpu,
+    cpuModule: WebAssembly.Module,
   ) {
     this.machineName = type.name;
     const host = config.hostClock ?? systemClock;
@@ -94,17 +96,21 @@ export class Machine implements MigrationTarget {
         if (this.cpuPart !== undefined) this.pushMap();
       },
     });
-    this.cpuPart = makeCpu(
-      {
-        portRead: (port, size) => this.ports.read(port, size),
-        portWrite: (port, value, size) => this.ports.write(port, value, size),
-        mmioRead: (address, size) => this.memory.mmioRead(address, size),
-        mmioWrite: (address, value, size) => this.memory.mmioWrite(address, value, size),
-        acknowledgeInterrupt: () => this.composer.acknowledgeInterrupt(),
-        timestamp: () => this.time.timestamp(),
-      },
+    const bus: CpuBus = {
+      portRead: (port, size) => this.ports.read(port, size),
+      portWrite: (port, value, size) => this.ports.write(port, value, size),
+      mmioRead: (address, size) => this.memory.mmioRead(address, size),
+      mmioWrite: (address, value, size) => this.memory.mmioWrite(address, value, size),
+      acknowledgeInterrupt: () => this.composer.acknowledgeInterrupt(),
+      timestamp: () => this.time.timestamp(),
+    };
+    this.cpuPart = makeCpu(cpuModule, {
+      bus,
       memorySize,
-    );
+      model: config.cpu ?? type.defaultCpu,
+      target: config.target ?? 'i386',
+      properties: cpuProperties(type, config),
+    });
     this.time = new MachineTime(host, config.rtc ?? { clock: 'host' }, config.icount, () => this.cpu.instructions);
     this.clock = new VirtualClock(this.time, () => this.loop?.deadlineMoved());
     this.loop = new RunLoop(this.cpu, this.clock, this.time, {
@@ -246,6 +252,7 @@ export class Machine implements MigrationTarget {
     this.resuming = true;
     for (const { device } of this.devices) device.resume?.();
     this.resuming = false;
+    this.cpu.setInterrupt(this.interruptLevel);
     for (const retry of this.composer.memoryArrived) retry();
     this.setState(state === 'running' ? 'paused' : state);
   }
@@ -254,6 +261,7 @@ export class Machine implements MigrationTarget {
 
   private composerView(): ComposerMachine {
     const interruptPin: InputPin = (level) => {
+      this.interruptLevel = level;
       this.cpu.setInterrupt(level);
       if (level) this.loop.wake();
     };
@@ -359,6 +367,18 @@ export class Machine implements MigrationTarget {
   }
 }
 
+/** CPU properties that the machine version and `-global` set: rows of the drivers `x86_64-cpu`, `i386-cpu` and `x86-cpu`. */
+// biome-ignore lint/suspicious/noExplicitAny: a machine type of any properties.
+function cpuProperties(type: MachineType<any>, config: MachineConfig): Record<string, string> {
+  const drivers = new Set(['x86_64-cpu', 'i386-cpu', 'x86-cpu']);
+  const tables = type.packages.map((entry) => entry.compat);
+  return Object.fromEntries(
+    [...compatRows(tables, type.version), ...(config.globals ?? [])]
+      .filter((row) => drivers.has(row.driver))
+      .map((row) => [row.property, row.value]),
+  );
+}
+
 /** The flat map in whole pages: a page with anything but one RAM window is `io` and comes to the memory space's own dispatch. */
 function flatRanges(memory: SystemMemory): FlatRange[] {
   const ranges: FlatRange[] = [];
@@ -390,7 +410,6 @@ export interface CreateOptions {
  * @throws {PropertyError} {@link MachineError} for a configuration that cannot be.
  */
 // biome-ignore lint/suspicious/noExplicitAny: a machine type of any properties.
-export async function createMachine(type: MachineType<any>, config: MachineConfig, options: CreateOptions): Promise<Machine> {
-  const make = await prepareCpu(options.cpuModule);
-  return new Machine(type, config, (bus, memorySize) => make({ bus, memorySize, model: config.cpu ?? type.defaultCpu }));
+export function createMachine(type: MachineType<any>, config: MachineConfig, options: CreateOptions): Machine {
+  return new Machine(type, config, options.cpuModule);
 }

@@ -1,5 +1,5 @@
 import type { Device, MigrationSection, Section } from '@pagurus/device-model';
-import { decode, describe, save } from '@pagurus/vmstate';
+import { decode, saveDescribed } from '@pagurus/vmstate';
 
 /**
  * All sections of a machine by identity (path, name, instance), in order of creation; higher priorities first.
@@ -44,9 +44,9 @@ export class SectionRegistry {
         needed: () => description.needed?.(state) ?? true,
         save: () => {
           device.beforeSave?.();
-          return { bytes: save(description, state), description: describe(description, state) };
+          return saveDescribed(description, state, { path: idstr });
         },
-        decode: (bytes, offset, version) => decode(description, state, bytes, version, { offset, path: idstr }),
+        decode: (bytes, offset, version) => decode(description, state, bytes, offset, version, { path: idstr }),
       },
     });
   }

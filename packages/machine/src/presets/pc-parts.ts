@@ -1,4 +1,3 @@
-import type { InputPin, PropertyValue, RamBlock } from '@pagurus/device-model';
 import {
   type DmaService,
   type FwCfgService,
@@ -8,13 +7,14 @@ import {
   i8259,
   isaSerial,
   mc146818rtc,
-  pcspk,
   type PicService,
   type PitService,
+  pcspk,
   port92,
   type RtcService,
 } from '@pagurus/dev-chipset';
 import { i8042 } from '@pagurus/dev-ps2';
+import type { InputPin, PropertyValue, RamBlock } from '@pagurus/device-model';
 import type { ComposedDevice, Composer } from '../composer.js';
 import { MachineError, type PlugPlace } from '../machine-type.js';
 import { wiredOr } from '../wire.js';
@@ -187,4 +187,3 @@ function bootOrder(letters: string): [number, number, number] {
   if (codes.length > 3) throw new MachineError(`-boot order=${letters}: at most three devices`);
   return [codes[0] ?? 0, codes[1] ?? 0, codes[2] ?? 0];
 }
-

@@ -1,13 +1,13 @@
 import { devicePackage as chipset } from '@pagurus/dev-chipset';
 import { devicePackage as net } from '@pagurus/dev-net';
-import { devicePackage as pci, i440fx, i440fxPciHost, type I440fxMemory, type PciHostService, piix3 } from '@pagurus/dev-pci';
+import { type I440fxMemory, i440fx, i440fxPciHost, type PciHostService, devicePackage as pci, piix3 } from '@pagurus/dev-pci';
 import { devicePackage as ps2 } from '@pagurus/dev-ps2';
 import { devicePackage as storage } from '@pagurus/dev-storage';
 import { devicePackage as vga } from '@pagurus/dev-vga';
 import { devicePackage as virtio } from '@pagurus/dev-virtio';
 import { defineMachine, type MachineType } from '../machine-type.js';
-import { addIsaDevices, addMemory, offerIsaBus, tellFirmware } from './pc-parts.js';
 import { bootKernel } from './kernel.js';
+import { addIsaDevices, addMemory, offerIsaBus, tellFirmware } from './pc-parts.js';
 
 export interface PcProperties {
   i8042: boolean;
