@@ -14,6 +14,8 @@ export interface StreamSettings {
   readonly suppressVmdesc: boolean;
   /** COMMAND SWITCHOVER_START before the last RAM pages (machine 10.0 and newer). */
   readonly sendSwitchoverStart: boolean;
+  /** `globalstate` in the layout of QEMU 9.0 (name of 32 bytes, two flags) instead of one area of 100 bytes. Both are read. */
+  readonly splitGlobalState?: boolean;
 }
 
 /** QEMU's run states that appear in `globalstate` and `info status`. */

@@ -11,7 +11,7 @@ import {
 import type { ByteSource } from './channel.js';
 import { readCommand } from './command.js';
 import { type Configuration, capabilitiesOf, readConfiguration } from './configuration.js';
-import { hex, StreamError } from './errors.js';
+import { hex, StreamError, type StreamErrorCode } from './errors.js';
 import type { DecodedBy, EventHandler, SectionEvent, SectionType } from './events.js';
 import { RAM_SECTION_VERSION, SECTION, STREAM_MAGIC, STREAM_VERSION, STREAM_VERSION_OBSOLETE, textFromBytes } from './format.js';
 import { bytesChannel } from './memory-channel.js';
@@ -379,7 +379,7 @@ interface DecodedSection extends DynamicSection {
 /** A device's complaint, with its place in the stream. `start` is the stream offset of the byte that the device called 0. */
 export function stateErrorAt(error: StateError, place: { section: string; instance: number }, start: number): StreamError {
   const problem = error.message.slice(error.message.indexOf(': ') + 2);
-  return new StreamError(error.code === 'truncated' ? 'truncated' : 'device-state', problem, {
+  return new StreamError(stateErrorCode(error, place.section), problem, {
     section: place.section,
     instance: place.instance,
     path: error.path,
@@ -388,4 +388,12 @@ export function stateErrorAt(error: StateError, place: { section: string; instan
     got: error.got,
     cause: error,
   });
+}
+
+function stateErrorCode(error: StateError, section: string): StreamErrorCode {
+  if (error.code === 'truncated') return 'truncated';
+  if (section === 'globalstate' && error.code === 'out-of-range') return 'run-state';
+  // The section's own version, not that of a subsection or a nested structure.
+  if (error.code === 'version-too-old' && error.path === section) return 'section-version-too-old';
+  return 'device-state';
 }

@@ -14,7 +14,7 @@ export class StreamReader {
   private end = 0;
   private base: number;
   private finished = false;
-  private pending: Promise<Uint8Array | undefined> | undefined;
+  private filling: Promise<boolean> | undefined;
   /** What is being read, for errors. */
   readonly place: StreamPlace = { section: '', instance: 0, path: '', offset: -1 };
 
@@ -55,28 +55,14 @@ export class StreamReader {
     return this.available;
   }
 
-  /** Waits for one more chunk. @returns false at the end of the source. */
-  async fillMore(): Promise<boolean> {
-    if (this.finished) return false;
-    this.pending ??= this.source.read();
-    let chunk: Uint8Array | undefined;
-    try {
-      chunk = await this.pending;
-    } catch (cause) {
-      throw new StreamError('channel', `the connection failed while reading: ${message(cause)}`, {
-        ...this.place,
-        offset: this.base + this.end,
-        cause,
-      });
-    } finally {
-      this.pending = undefined;
+  /** Waits for one more chunk; calls while one is awaited share it. @returns false at the end of the source. */
+  fillMore(): Promise<boolean> {
+    if (this.finished) return Promise.resolve(false);
+    if (!this.filling) {
+      this.filling = this.readChunk();
+      this.filling.catch(() => undefined); // whoever waits sees it; nobody has to wait
     }
-    if (chunk === undefined) {
-      this.finished = true;
-      return false;
-    }
-    this.append(chunk);
-    return true;
+    return this.filling;
   }
 
   /** Waits until the source ends. @throws {StreamError} `limit` when more than `limit` bytes come. */
@@ -146,6 +132,24 @@ export class StreamReader {
       expected: `${count} bytes`,
       got: `${this.available}`,
     });
+  }
+
+  private async readChunk(): Promise<boolean> {
+    let chunk: Uint8Array | undefined;
+    try {
+      chunk = await this.source.read();
+    } catch (cause) {
+      throw new StreamError('channel', `the connection failed while reading: ${message(cause)}`, {
+        ...this.place,
+        offset: this.base + this.end,
+        cause,
+      });
+    } finally {
+      this.filling = undefined;
+    }
+    if (chunk === undefined) this.finished = true;
+    else this.append(chunk);
+    return chunk !== undefined;
   }
 
   private advance(count: number): number {
