@@ -15,7 +15,7 @@ export function nodeToJson(node: StructNode): object {
   return {
     name: node.name,
     version: node.version,
-    fields: node.fields.map((field) => ({ name: field.name, type: field.type, value: valueToJson(field.value) })),
+    fields: node.fields.map(({ value, ...field }) => ({ ...field, value: valueToJson(value) })),
     ...(node.subsections.length > 0 ? { subsections: node.subsections.map(nodeToJson) } : {}),
   };
 }
@@ -26,6 +26,7 @@ function valueToJson(value: TreeValue): unknown {
   if (value instanceof Uint8Array) return { hex: hexOf(value) };
   if (Array.isArray(value)) return (value as readonly TreeValue[]).map(valueToJson);
   if (isStruct(value)) return nodeToJson(value);
+  if ('bytes' in value && value.bytes instanceof Uint8Array) return { hex: hexOf(value.bytes) }; // a device's own type
   const entry = value as TreeEntry;
   return { key: valueToJson(entry.key), value: nodeToJson(entry.value) };
 }
@@ -40,6 +41,7 @@ export function nodeFromJson(json: unknown, path: string): StructNode {
       name: stringAt(members.name, `${at}.name`),
       type: stringAt(members.type, `${at}.type`),
       value: valueFromJson(members.value, `${at}.value`),
+      ...(members.marks === 'each' ? { marks: 'each' } : {}),
     };
   });
   const subsections = arrayAt(object.subsections ?? [], `${path}.subsections`);
