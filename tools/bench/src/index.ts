@@ -1,1 +1,1 @@
-export {};
+export { cpuLoops, type LoopResult } from './cpu-loops.js';
