@@ -195,26 +195,42 @@ describe('texts', () => {
       remaining: 8192,
       total: 1 << 20,
       duplicate: 3,
+      skipped: 0,
       normal: 2,
-      dirtySyncCount: 1,
-      dirtyPagesRate: 7,
+      'normal-bytes': 8192,
+      'dirty-pages-rate': 7,
+      mbps: 1.234,
+      'dirty-sync-count': 1,
+      'postcopy-requests': 0,
+      'page-size': 4096,
+      'multifd-bytes': 0,
+      'pages-per-second': 5,
+      'precopy-bytes': 10_000,
+      'downtime-bytes': 0,
+      'postcopy-bytes': 0,
+      'dirty-sync-missed-zero-copy': 0,
     };
-    expect(migrateText({ status: 'active', ram, totalTime: 12.4, expectedDowntime: 300 }).split('\n')).toEqual([
+    expect(migrateText({ status: 'active', ram, 'total-time': 12.4, 'expected-downtime': 300 }).split('\n')).toEqual([
       'Migration status: active',
       'total time: 12 ms',
       'expected downtime: 300 ms',
       'transferred ram: 9 kbytes',
+      'throughput: 1.23 mbps',
       'remaining ram: 8 kbytes',
       'total ram: 1024 kbytes',
       'duplicate: 3 pages',
+      'skipped: 0 pages',
       'normal: 2 pages',
       'normal bytes: 8 kbytes',
       'dirty sync count: 1',
       'page size: 4 kbytes',
+      'pages-per-second: 5',
+      'precopy ram: 9 kbytes',
+      'downtime ram: 0 kbytes',
       'dirty pages rate: 7 pages',
     ]);
-    expect(migrateText({ status: 'failed', error: 'it broke' })).toBe('Migration status: failed (it broke)');
-    expect(migrateText({ status: 'none', listening: 'tcp:127.0.0.1:1' })).toBe('socket address: [ tcp:127.0.0.1:1 ]');
+    expect(migrateText({ status: 'failed', 'error-desc': 'it broke' })).toBe('Migration status: failed (it broke)');
+    expect(migrateText({ status: 'none', 'socket-address': 'tcp:127.0.0.1:1' })).toBe('socket address: [ tcp:127.0.0.1:1 ]');
   });
 
   it('snapshot names', () => {

@@ -1,5 +1,12 @@
 import type { RunState } from '@pagurus/device-model';
-import type { MigrationInfo, MonitorDevice, MonitorPciFunction, MonitorRegion, MonitorRom, MonitorTarget } from './target.js';
+import type {
+  MonitorDevice,
+  MonitorMigrationInfo,
+  MonitorPciFunction,
+  MonitorRegion,
+  MonitorRom,
+  MonitorTarget,
+} from './target.js';
 
 const hex = (value: bigint | number, digits: number): string => value.toString(16).padStart(digits, '0');
 const kilobytes = (bytes: number): string => `${Math.floor(bytes / 1024)} kbytes`;
@@ -52,31 +59,37 @@ export function romsText(roms: readonly MonitorRom[]): string {
     .join('\n');
 }
 
-export function migrateText(info: MigrationInfo): string {
+export function migrateText(info: MonitorMigrationInfo): string {
   const lines: string[] = [];
-  if (info.listening !== undefined) lines.push(`socket address: [ ${info.listening} ]`);
-  if (info.status !== 'none') lines.push(`Migration status: ${info.status}${info.error === undefined ? '' : ` (${info.error})`}`);
-  const milliseconds = (name: string, value: number | undefined): void => {
-    if (value !== undefined) lines.push(`${name}: ${Math.round(value)} ms`);
+  const address = info['socket-address'];
+  if (address !== undefined) lines.push(`socket address: [ ${address} ]`);
+  const reason = info['error-desc'];
+  if (info.status !== 'none') lines.push(`Migration status: ${info.status}${reason === undefined ? '' : ` (${reason})`}`);
+  const milliseconds = (label: string, value: number | undefined): void => {
+    if (value !== undefined) lines.push(`${label}: ${Math.round(value)} ms`);
   };
-  milliseconds('total time', info.totalTime);
-  milliseconds('expected downtime', info.expectedDowntime);
+  milliseconds('total time', info['total-time']);
+  milliseconds('expected downtime', info['expected-downtime']);
   milliseconds('downtime', info.downtime);
-  milliseconds('setup', info.setupTime);
+  milliseconds('setup', info['setup-time']);
   const { ram } = info;
   if (ram) {
-    lines.push(`transferred ram: ${kilobytes(ram.transferred)}`);
-    if (ram.megabitsPerSecond !== undefined) lines.push(`throughput: ${ram.megabitsPerSecond.toFixed(2)} mbps`);
     lines.push(
+      `transferred ram: ${kilobytes(ram.transferred)}`,
+      `throughput: ${ram.mbps.toFixed(2)} mbps`,
       `remaining ram: ${kilobytes(ram.remaining)}`,
       `total ram: ${kilobytes(ram.total)}`,
       `duplicate: ${ram.duplicate} pages`,
+      `skipped: ${ram.skipped} pages`,
       `normal: ${ram.normal} pages`,
-      `normal bytes: ${kilobytes(ram.normal * 4096)}`,
-      `dirty sync count: ${ram.dirtySyncCount}`,
-      'page size: 4 kbytes',
+      `normal bytes: ${kilobytes(ram['normal-bytes'])}`,
+      `dirty sync count: ${ram['dirty-sync-count']}`,
+      `page size: ${kilobytes(ram['page-size'])}`,
+      `pages-per-second: ${ram['pages-per-second']}`,
+      `precopy ram: ${kilobytes(ram['precopy-bytes'])}`,
+      `downtime ram: ${kilobytes(ram['downtime-bytes'])}`,
     );
-    if (ram.dirtyPagesRate !== undefined && ram.remaining > 0) lines.push(`dirty pages rate: ${ram.dirtyPagesRate} pages`);
+    if (ram['dirty-pages-rate'] > 0) lines.push(`dirty pages rate: ${ram['dirty-pages-rate']} pages`);
   }
   return lines.length === 0 ? 'no migration yet' : lines.join('\n');
 }

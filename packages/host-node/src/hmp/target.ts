@@ -1,4 +1,5 @@
 import type { RunState, Screen } from '@pagurus/device-model';
+import type { MigrationInfo } from '@pagurus/migration';
 
 /**
  * What a monitor can see and do of a running machine. The command line implements it over `@pagurus/machine`; tests over nothing.
@@ -93,34 +94,11 @@ export interface MonitorRom {
   readonly name: string;
 }
 
-/** What `info migrate` shows. Names and states are those of QMP's query-migrate. */
-export interface MigrationInfo {
-  /** `none` before the first migration. */
-  readonly status: string;
-  readonly ram?: {
-    readonly transferred: number;
-    readonly remaining: number;
-    readonly total: number;
-    /** Pages sent as one byte. */
-    readonly duplicate: number;
-    /** Pages sent whole. */
-    readonly normal: number;
-    readonly dirtySyncCount: number;
-    readonly dirtyPagesRate?: number;
-    readonly megabitsPerSecond?: number;
-  };
-  /** Milliseconds. */
-  readonly totalTime?: number;
-  readonly setupTime?: number;
-  readonly downtime?: number;
-  readonly expectedDowntime?: number;
-  readonly error?: string;
-  /** Where an incoming migration is waited for. */
-  readonly listening?: string;
-}
+/** QMP's query-migrate, and where an incoming migration is waited for. */
+export type MonitorMigrationInfo = MigrationInfo & { readonly 'socket-address'?: string };
 
 export interface MonitorMigration {
-  info(): MigrationInfo;
+  info(): MonitorMigrationInfo;
   /** Resolves when it has succeeded. @throws when it failed or was cancelled; the machine runs on. */
   migrate(uri: string): Promise<void>;
   cancel(): void;
