@@ -2,8 +2,8 @@
 %include "multiboot.inc"
 BYTES equ 16384
 start:
-again:  mov esi, from
-        mov edi, to
+again:  mov esi, source
+        mov edi, target
         mov ecx, BYTES
 copy:   mov al, [esi]
         mov [edi], al
@@ -13,6 +13,6 @@ copy:   mov al, [esi]
         jnz copy
         jmp again
 image_end:
-from   equ 0x110000
-to     equ 0x120000
+source equ 0x110000
+target   equ 0x120000
 bss_end equ 0x130000
