@@ -24,6 +24,10 @@ export interface PciIdentity {
   readonly interruptPin?: number;
   /** This is function 0 of several. */
   readonly multiFunction?: boolean;
+  /** False for what is soldered on. Default true. */
+  readonly hotpluggable?: boolean;
+  /** Onboard device number for ACPI, property `acpi-index`. */
+  readonly acpiIndex?: number;
 }
 
 /** A device's state class holds its PCI part somewhere; the function finds it through this. */
@@ -79,6 +83,10 @@ export class PciFunction implements ConfigMasks {
 
   get multiFunction(): boolean {
     return this.identity.multiFunction ?? false;
+  }
+
+  get hotpluggable(): boolean {
+    return this.identity.hotpluggable ?? true;
   }
 
   get command(): number {

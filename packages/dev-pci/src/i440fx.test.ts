@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { RamBlock } from '@pagurus/device-model';
-import { type FakeContext, fakeContext, goldenSection } from '@pagurus/device-testkit';
+import { defaultProperties, type FakeContext, fakeContext, goldenSection } from '@pagurus/device-testkit';
 import { describeConformance } from '@pagurus/device-testkit/vitest';
 import { describe, expect, it } from 'vitest';
 import { type I440fxMemory, i440fx, type SmramService } from './i440fx.js';
@@ -23,7 +23,7 @@ function machine() {
   rom.write(0, new Uint8Array(0x4_0000).fill(0x22));
   context.mmio.addRam(0xc_0000, 0x4_0000, rom, 0, 'rom', { name: 'rom', priority: 1 });
   context.mmio.add(0xa_0000, 0x2_0000, { read: () => 0x33, write() {} }, { name: 'vga', priority: 1 });
-  const device = i440fx.create(context, { addr: '', multifunction: false, acpiIndex: 0, romFile: '', romBar: 1 });
+  const device = i440fx.create(context, defaultProperties(i440fx));
   device.reset();
   return { context, device, ram };
 }
@@ -46,7 +46,7 @@ describe('identity', () => {
     const block = { name: 'pc.ram', length: 0x10_0000, read() {}, write() {}, takeDirty: () => new Uint32Array(0) };
     const ram: I440fxMemory = { block, size: mebibytes * 0x10_0000 };
     const context = fakeContext({ slot: (made) => testSlot(made, 0), backends: { ram } });
-    i440fx.create(context, { addr: '', multifunction: false, acpiIndex: 0, romFile: '', romBar: 1 }).reset();
+    i440fx.create(context, defaultProperties(i440fx)).reset();
     expect(context.readb(config(0x57))).toBe(value);
   });
 });
@@ -133,7 +133,7 @@ describe('SMRAM', () => {
 
 it('lives without memory to shadow', () => {
   const context = fakeContext({ slot: (made) => testSlot(made, 0) });
-  const device = i440fx.create(context, { addr: '', multifunction: false, acpiIndex: 0, romFile: '', romBar: 1 });
+  const device = i440fx.create(context, defaultProperties(i440fx));
   context.writeb(config(0x59), 0x30);
   expect(() => device.resume?.()).not.toThrow();
 });

@@ -50,6 +50,7 @@ export const i440fx = defineDevice<PciProperties>({
       deviceId: I440FX.DEVICE_ID,
       revision: I440FX.REVISION,
       classCode: I440FX.CLASS,
+      hotpluggable: false,
     });
     const { config } = pci;
     config[I440FX_REGISTER.SMRAM] = SMRAM.DEFAULT;

@@ -36,6 +36,7 @@ export const piix3 = defineDevice<PciProperties>({
       vendorId: PIIX3.VENDOR_ID,
       deviceId: PIIX3.DEVICE_ID,
       classCode: PIIX3.CLASS,
+      hotpluggable: false,
       status: STATUS.DEVSEL_MEDIUM,
       multiFunction: props.multifunction,
     });
