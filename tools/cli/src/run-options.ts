@@ -1,0 +1,370 @@
+import { type CharacterSpec, NamedOptions, parseCharacter, parseChardev, parseSize, splitCommas } from '@pagurus/host-node';
+import type { DeviceArguments, GlobalProperty, InstructionCountOptions } from '@pagurus/machine';
+import { nearest, UsageError } from './usage-error.js';
+
+/** What `pagurus run` was asked to do, checked for form but not yet for sense. */
+export interface RunOptions {
+  machine: string | undefined;
+  machineProperties: Record<string, string>;
+  target: 'i386' | 'x86_64' | undefined;
+  cpu: string | undefined;
+  /** Bytes. */
+  memory: number | undefined;
+  kernel: string | undefined;
+  initrd: string | undefined;
+  append: string | undefined;
+  bios: string | undefined;
+  /** `-L`: where firmware and ROMs are looked for first. */
+  dataFolders: string[];
+  devices: DeviceArguments[];
+  globals: GlobalProperty[];
+  noDefaults: boolean;
+  noGraphic: boolean;
+  vga: 'none' | 'std' | undefined;
+  serial: CharacterSpec[];
+  monitor: CharacterSpec | undefined;
+  debugcon: CharacterSpec | undefined;
+  chardevs: Map<string, CharacterSpec>;
+  /** A migration URI, or `defer`. */
+  incoming: string | undefined;
+  loadvm: string | undefined;
+  startStopped: boolean;
+  noReboot: boolean;
+  noShutdown: boolean;
+  icount: InstructionCountOptions | undefined;
+  rtc: { base: bigint | undefined; clock: 'vm' | 'host' } | undefined;
+  boot: { order?: string; menu?: boolean; rebootTimeout?: number };
+  name: string | undefined;
+  uuid: Uint8Array | undefined;
+  /** File, or `fd:N`, for events as JSON lines. */
+  events: string | undefined;
+  /** Something to print instead of running: `help`, `-M help`, `-device help`, `-device X,help`, `-cpu help`. */
+  list: { what: 'options' | 'machines' | 'devices' | 'cpus' } | { what: 'device'; name: string } | undefined;
+}
+
+interface OptionRow {
+  /** Without dashes. */
+  readonly names: readonly string[];
+  /** Shown in the list; undefined: the option takes no value. */
+  readonly value?: string;
+  readonly help: string;
+  apply(options: RunOptions, value: string): void;
+}
+
+const MIB = 2 ** 20;
+
+const unavailable = (names: string[], value: string | undefined, what: string): OptionRow => ({
+  names,
+  ...(value === undefined ? {} : { value }),
+  help: `not available: ${what}`,
+  apply: () => {
+    throw new UsageError(`-${names[0]}: Pagurus has ${what} not yet`);
+  },
+});
+
+/** Every option of `pagurus run`: QEMU's names with QEMU's meaning. */
+export const OPTION_TABLE: readonly OptionRow[] = [
+  { names: ['M', 'machine'], value: 'TYPE[,PROP=VALUE]...', help: "machine type; 'help' lists them", apply: machine },
+  {
+    names: ['target'],
+    value: 'i386|x86_64',
+    help: 'whose machine: of qemu-system-i386 (default) or of qemu-system-x86_64',
+    apply: target,
+  },
+  { names: ['cpu'], value: 'MODEL[,+F][,-F]', help: "CPU model and features; 'help' lists them", apply: cpu },
+  { names: ['m'], value: '[size=]SIZE', help: 'memory, in MiB or with K, M, G', apply: memory },
+  { names: ['smp'], value: 'N', help: 'number of CPUs: 1', apply: smp },
+  { names: ['accel'], value: 'tcg', help: 'accepted for compatibility', apply: accel },
+  { names: ['kernel'], value: 'FILE', help: 'Linux bzImage or Multiboot kernel', apply: (o, value) => (o.kernel = value) },
+  { names: ['initrd'], value: 'FILE', help: 'initial RAM disk or Multiboot module', apply: (o, value) => (o.initrd = value) },
+  { names: ['append'], value: 'TEXT', help: 'kernel command line', apply: (o, value) => (o.append = value) },
+  { names: ['bios'], value: 'FILE', help: 'firmware; looked for in -L folders, too', apply: (o, value) => (o.bios = value) },
+  { names: ['L'], value: 'FOLDER', help: 'look here for firmware and ROMs', apply: (o, value) => void o.dataFolders.push(value) },
+  { names: ['device'], value: 'TYPE[,PROP=VALUE]...', help: "add a device; 'help' lists them", apply: device },
+  { names: ['global'], value: 'TYPE.PROP=VALUE', help: 'set a property of all devices of a type', apply: globalProperty },
+  { names: ['nodefaults'], help: 'without the default devices', apply: (o) => (o.noDefaults = true) },
+  { names: ['nographic'], help: 'no window; first serial port and monitor on the terminal', apply: (o) => (o.noGraphic = true) },
+  { names: ['display'], value: 'none', help: 'there is no window', apply: display },
+  { names: ['vga'], value: 'std|none', help: 'display adapter', apply: vga },
+  {
+    names: ['serial'],
+    value: 'CHAR',
+    help: 'next serial port',
+    apply: (o, value) => void o.serial.push(parseCharacter(value, '-serial')),
+  },
+  {
+    names: ['debugcon'],
+    value: 'CHAR',
+    help: 'Bochs debug port',
+    apply: (o, value) => (o.debugcon = parseCharacter(value, '-debugcon')),
+  },
+  {
+    names: ['monitor'],
+    value: 'CHAR',
+    help: 'human monitor',
+    apply: (o, value) => (o.monitor = parseCharacter(value, '-monitor')),
+  },
+  { names: ['chardev'], value: 'KIND,id=ID,...', help: 'a character device to name in others', apply: chardev },
+  { names: ['parallel'], value: 'none', help: 'accepted: there is none', apply: onlyNone('parallel') },
+  { names: ['net', 'nic'], value: 'none', help: 'accepted: there is none', apply: onlyNone('net') },
+  { names: ['incoming'], value: 'URI|defer', help: 'wait for a migration', apply: (o, value) => (o.incoming = value) },
+  { names: ['loadvm'], value: 'NAME', help: 'start from a snapshot (see savevm)', apply: (o, value) => (o.loadvm = value) },
+  { names: ['S'], help: 'do not start', apply: (o) => (o.startStopped = true) },
+  { names: ['no-reboot'], help: 'end at a reset', apply: (o) => (o.noReboot = true) },
+  { names: ['no-shutdown'], help: 'stop, but stay, when the guest powers off', apply: (o) => (o.noShutdown = true) },
+  { names: ['icount'], value: 'shift=N[,sleep=on|off]', help: 'deterministic: an instruction takes 2^N ns', apply: icount },
+  { names: ['rtc'], value: '[base=utc|localtime|DATE][,clock=host|vm]', help: 'wall clock of the guest', apply: rtc },
+  { names: ['boot'], value: '[order=]abcdn[,menu=on][,reboot-timeout=MS]', help: 'what firmware boots from', apply: boot },
+  {
+    names: ['name'],
+    value: 'NAME',
+    help: 'name of the machine',
+    apply: (o, value) => (o.name = value.replace(/^guest=/, '').split(',')[0]),
+  },
+  { names: ['uuid'], value: 'UUID', help: 'of the machine', apply: uuid },
+  {
+    names: ['events'],
+    value: 'FILE|fd:N',
+    help: 'write STOP, RESUME, MIGRATION … as JSON lines',
+    apply: (o, value) => (o.events = value),
+  },
+  { names: ['h', 'help'], help: 'this list', apply: (o) => (o.list = { what: 'options' }) },
+  unavailable(['drive'], 'OPTIONS', 'disks'),
+  unavailable(['blockdev'], 'OPTIONS', 'disks'),
+  unavailable(['hda'], 'FILE', 'disks'),
+  unavailable(['cdrom'], 'FILE', 'CD-ROM drives'),
+  unavailable(['fda'], 'FILE', 'floppy drives'),
+  unavailable(['netdev'], 'OPTIONS', 'networks'),
+  unavailable(['qmp'], 'CHAR', 'a QMP server'),
+  unavailable(['gdb'], 'CHAR', 'a gdb server'),
+  unavailable(['s'], undefined, 'a gdb server'),
+];
+
+/** @throws {UsageError} for an option, value or form that is not known. Options that may come from `host-node` throw its HostError. */
+export function parseRunOptions(args: readonly string[]): RunOptions {
+  const options: RunOptions = {
+    machine: undefined,
+    machineProperties: {},
+    target: undefined,
+    cpu: undefined,
+    memory: undefined,
+    kernel: undefined,
+    initrd: undefined,
+    append: undefined,
+    bios: undefined,
+    dataFolders: [],
+    devices: [],
+    globals: [],
+    noDefaults: false,
+    noGraphic: false,
+    vga: undefined,
+    serial: [],
+    monitor: undefined,
+    debugcon: undefined,
+    chardevs: new Map(),
+    incoming: undefined,
+    loadvm: undefined,
+    startStopped: false,
+    noReboot: false,
+    noShutdown: false,
+    icount: undefined,
+    rtc: undefined,
+    boot: {},
+    name: undefined,
+    uuid: undefined,
+    events: undefined,
+    list: undefined,
+  };
+  for (let i = 0; i < args.length; i++) {
+    const text = args[i]!;
+    if (!text.startsWith('-') || text === '-')
+      throw new UsageError(`unexpected '${text}': pagurus run takes options only (a disk is given with -drive)`);
+    const name = text.replace(/^--?/, '');
+    const row = OPTION_TABLE.find(({ names }) => names.includes(name));
+    if (!row) {
+      const guess = nearest(
+        name,
+        OPTION_TABLE.flatMap(({ names }) => names),
+      );
+      throw new UsageError(
+        `unknown option '${text}'${guess ? `; did you mean '-${guess}'?` : ''} (pagurus run -help lists them)`,
+      );
+    }
+    let value = '';
+    if (row.value !== undefined) {
+      const next = args[++i];
+      if (next === undefined) throw new UsageError(`${text}: expected ${row.value} behind it`);
+      value = next;
+    }
+    row.apply(options, value);
+  }
+  return options;
+}
+
+/** `pagurus run -help` */
+export function runHelp(): string {
+  const rows = OPTION_TABLE.filter(({ help }) => !help.startsWith('not available'));
+  const lines = rows.map(({ names, value, help }) => {
+    const left = `  ${names.map((name) => `-${name}`).join(', ')}${value === undefined ? '' : ` ${value}`}`;
+    return left.length < 40 ? `${left.padEnd(40)} ${help}` : `${left}\n${' '.repeat(41)}${help}`;
+  });
+  return `pagurus run [OPTION]...   runs a machine; QEMU's options with QEMU's meaning\n\n${lines.join('\n')}
+
+CHAR is one of none, null, stdio, mon:stdio, file:PATH, pipe:PATH, tcp:HOST:PORT[,server=on][,wait=off], unix:PATH[,...], chardev:ID.
+On mon:stdio: Ctrl-A x ends, Ctrl-A c goes to the monitor and back, Ctrl-A h helps.`;
+}
+
+function machine(options: RunOptions, value: string): void {
+  const [first = '', ...rest] = splitCommas(value);
+  if (first === 'help' || first === '?') {
+    options.list = { what: 'machines' };
+    return;
+  }
+  const named = new NamedOptions(`-machine ${value}`, first.includes('=') ? [first, ...rest] : rest);
+  const type = first.includes('=') ? named.text('type') : first;
+  if (type) options.machine = type;
+  const accelerator = named.text('accel');
+  if (accelerator !== undefined) accel(options, accelerator);
+  Object.assign(options.machineProperties, named.rest());
+}
+
+function target(options: RunOptions, value: string): void {
+  if (value !== 'i386' && value !== 'x86_64') throw new UsageError(`-target ${value}: expected i386 or x86_64`);
+  options.target = value;
+}
+
+function cpu(options: RunOptions, value: string): void {
+  if (value === 'help' || value === '?') options.list = { what: 'cpus' };
+  else options.cpu = value;
+}
+
+function memory(options: RunOptions, value: string): void {
+  const [first = '', ...rest] = splitCommas(value);
+  if (rest.length > 0) throw new UsageError(`-m ${value}: expected a size only; slots and maxmem are not available`);
+  const size = parseSize(first.replace(/^size=/, ''), MIB);
+  if (size === undefined || size === 0) throw new UsageError(`-m ${value}: expected a size such as 64, 512M or 1G`);
+  options.memory = size;
+}
+
+function smp(_options: RunOptions, value: string): void {
+  if (!/^(cpus=)?1(,.*=1)*$/.test(value)) throw new UsageError(`-smp ${value}: expected 1; Pagurus has one CPU`);
+}
+
+function accel(_options: RunOptions, value: string): void {
+  if (splitCommas(value)[0] !== 'tcg')
+    throw new UsageError(`-accel ${value}: expected tcg; Pagurus translates, it has no other accelerator`);
+}
+
+function device(options: RunOptions, value: string): void {
+  const [driver = '', ...rest] = splitCommas(value);
+  if (driver === 'help' || driver === '?') {
+    options.list = { what: 'devices' };
+    return;
+  }
+  if (rest.includes('help') || rest.includes('?')) {
+    options.list = { what: 'device', name: driver };
+    return;
+  }
+  const named = new NamedOptions(`-device ${value}`, rest);
+  const id = named.text('id');
+  const addr = named.text('addr');
+  const bus = named.text('bus');
+  if (bus !== undefined && !['pci.0', 'isa.0', 'isa'].includes(bus))
+    throw new UsageError(`-device ${value}: unknown bus '${bus}'; expected pci.0 or isa.0`);
+  options.devices.push({
+    driver,
+    ...(id === undefined ? {} : { id }),
+    ...(addr === undefined ? {} : { addr }),
+    properties: named.rest(),
+  });
+}
+
+function globalProperty(options: RunOptions, value: string): void {
+  const short = /^([^.=,]+)\.([^=,]+)=(.*)$/s.exec(value);
+  if (short) {
+    options.globals.push({ driver: short[1]!, property: short[2]!, value: short[3]! });
+    return;
+  }
+  const named = new NamedOptions(`-global ${value}`, splitCommas(value));
+  const [driver, property, text] = [named.text('driver'), named.text('property'), named.text('value')];
+  if (!driver || !property || text === undefined) throw new UsageError(`-global ${value}: expected TYPE.PROPERTY=VALUE`);
+  named.done('driver, property, value');
+  options.globals.push({ driver, property, value: text });
+}
+
+function display(_options: RunOptions, value: string): void {
+  if (value !== 'none') throw new UsageError(`-display ${value}: expected none; Pagurus opens no window here`);
+}
+
+function vga(options: RunOptions, value: string): void {
+  if (value !== 'none' && value !== 'std') throw new UsageError(`-vga ${value}: expected std or none`);
+  options.vga = value;
+}
+
+function onlyNone(name: string): (options: RunOptions, value: string) => void {
+  return (_options, value) => {
+    if (value !== 'none') throw new UsageError(`-${name} ${value}: expected none`);
+  };
+}
+
+function chardev(options: RunOptions, value: string): void {
+  const { id, spec } = parseChardev(value);
+  if (options.chardevs.has(id)) throw new UsageError(`-chardev ${value}: duplicate id '${id}'`);
+  options.chardevs.set(id, spec);
+}
+
+function icount(options: RunOptions, value: string): void {
+  const parts = splitCommas(value);
+  const named = new NamedOptions(`-icount ${value}`, parts[0]?.includes('=') ? parts : [`shift=${parts[0]}`, ...parts.slice(1)]);
+  const shift = named.text('shift');
+  if (shift === 'auto')
+    throw new UsageError(`-icount ${value}: shift=auto follows the host's speed, which is not available; expected shift=0 to 10`);
+  if (shift === undefined || !/^\d+$/.test(shift) || Number(shift) > 10)
+    throw new UsageError(`-icount ${value}: expected shift=N, 0 to 10`);
+  const sleep = named.flag('sleep', true);
+  if (named.flag('align', false)) throw new UsageError(`-icount ${value}: align=on is not available`);
+  named.done('shift, sleep');
+  options.icount = { shift: Number(shift), sleep };
+}
+
+function rtc(options: RunOptions, value: string): void {
+  const named = new NamedOptions(`-rtc ${value}`, splitCommas(value));
+  const clock = named.text('clock') ?? 'host';
+  if (clock !== 'host' && clock !== 'vm') throw new UsageError(`-rtc ${value}: clock '${clock}': expected host or vm`);
+  const text = named.text('base') ?? 'utc';
+  named.text('driftfix');
+  named.done('base, clock');
+  options.rtc = { base: rtcBase(text, value), clock };
+}
+
+/** Nanoseconds since 1970, or undefined for the host's time. */
+function rtcBase(text: string, value: string): bigint | undefined {
+  if (text === 'utc') return undefined;
+  if (text === 'localtime') return BigInt(Date.now() - new Date().getTimezoneOffset() * 60_000) * 1_000_000n;
+  const match = /^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?$/.exec(text);
+  const milliseconds = match ? Date.parse(match[1] ? `${text}Z` : `${text}T00:00:00Z`) : Number.NaN;
+  if (Number.isNaN(milliseconds))
+    throw new UsageError(`-rtc ${value}: base '${text}': expected utc, localtime or a date such as 2026-01-31T12:00:00`);
+  return BigInt(milliseconds) * 1_000_000n;
+}
+
+function boot(options: RunOptions, value: string): void {
+  const parts = splitCommas(value);
+  const named = new NamedOptions(`-boot ${value}`, parts[0]?.includes('=') ? parts : [`order=${parts[0]}`, ...parts.slice(1)]);
+  const order = named.text('order');
+  if (order !== undefined) options.boot.order = order;
+  options.boot.menu = named.flag('menu', options.boot.menu ?? false);
+  const timeout = named.text('reboot-timeout');
+  if (timeout !== undefined) {
+    if (!/^-?\d+$/.test(timeout))
+      throw new UsageError(`-boot ${value}: reboot-timeout '${timeout}': expected milliseconds, or -1`);
+    options.boot.rebootTimeout = Number(timeout);
+  }
+  named.done('order, menu, reboot-timeout');
+}
+
+function uuid(options: RunOptions, value: string): void {
+  const digits = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value) ? value.replaceAll('-', '') : undefined;
+  if (!digits) throw new UsageError(`-uuid ${value}: expected xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`);
+  options.uuid = Uint8Array.from({ length: 16 }, (_, i) => Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16));
+}
