@@ -5,7 +5,7 @@ import { VirtualClock } from './clock.js';
 const setup = () => {
   const time = { value: 0n };
   const moved: bigint[] = [];
-  const clock: VirtualClock = new VirtualClock({ now: () => time.value, wallClock: () => 0n }, () => {
+  const clock: VirtualClock = new VirtualClock({ now: () => time.value, wallClock: () => 0n, rtcClock: () => 0n }, () => {
     moved.push(clock.nextDeadline()!);
   });
   return { time, clock, moved };

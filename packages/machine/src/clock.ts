@@ -25,6 +25,8 @@ export interface TimeSource {
   now(): bigint;
   /** Guest wall clock in nanoseconds since 1970. */
   wallClock(): bigint;
+  /** What drives the real-time clock chip. */
+  rtcClock(): bigint;
 }
 
 /** The machine's one virtual clock and its timers. */
@@ -44,6 +46,10 @@ export class VirtualClock implements Clock {
 
   wallClock(): bigint {
     return this.source.wallClock();
+  }
+
+  rtcClock(): bigint {
+    return this.source.rtcClock();
   }
 
   timer(callback: () => void): Timer {

@@ -22,7 +22,7 @@ import { PortBus } from './port-bus.js';
 import { RunLoop } from './run-loop.js';
 import { migrationObject } from './stream-settings.js';
 import { SystemMemory } from './system-memory.js';
-import { type HostClock, MachineTime, timerVmState } from './time.js';
+import { DETERMINISTIC_RTC, type HostClock, MachineTime, timerVmState } from './time.js';
 
 const PAGE = 4096;
 
@@ -111,7 +111,12 @@ export class Machine implements MigrationTarget {
       target: config.target ?? 'i386',
       properties: cpuProperties(type, config),
     });
-    this.time = new MachineTime(host, config.rtc ?? { clock: 'host' }, config.icount, () => this.cpu.instructions);
+    this.time = new MachineTime(
+      host,
+      config.rtc ?? (config.icount ? DETERMINISTIC_RTC : { clock: 'host' }),
+      config.icount,
+      () => this.cpu.instructions,
+    );
     this.clock = new VirtualClock(this.time, () => this.loop?.deadlineMoved());
     this.loop = new RunLoop(this.cpu, this.clock, this.time, {
       monotonic: () => host.monotonic(),

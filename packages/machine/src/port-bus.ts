@@ -40,6 +40,11 @@ export class PortBus implements PortSpace {
     this.write((port + half) & 0xffff, (value >>> (8 * half)) & mask, half);
   }
 
+  /** Whether a device answers at a port. */
+  claimed(port: number): boolean {
+    return this.lookup(port) !== undefined;
+  }
+
   /** What answers where, for `info mtree`. */
   flat(): readonly { base: number; length: number; name: string }[] {
     return this.ranges.flatten().map(({ base, length, entry }) => ({ base, length, name: entry.name }));

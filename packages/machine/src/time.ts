@@ -17,6 +17,12 @@ export interface InstructionCountOptions {
   readonly sleep: boolean;
 }
 
+/**
+ * Where a deterministic machine's calendar starts if the user does not say: 2020-01-01T00:00Z, so that two runs are equal.
+ * All others start at the host's time.
+ */
+export const DETERMINISTIC_RTC: RtcOptions = { base: 1_577_836_800_000_000_000n, clock: 'vm' };
+
 /** Clocks of the host. Injected, so that tests own them. */
 export interface HostClock {
   /** Monotonic nanoseconds. */
@@ -115,6 +121,11 @@ export class MachineTime implements TimeSource {
 
   wallClock(): bigint {
     return this.rtc.clock === 'vm' ? this.wallBase + this.now() : this.host.wall() + this.wallHostOffset;
+  }
+
+  /** What drives the real-time clock chip. */
+  rtcClock(): bigint {
+    return this.rtc.clock === 'vm' ? this.now() : this.host.wall();
   }
 
   timestamp(): bigint {

@@ -1,7 +1,17 @@
 import { MachineError, type MachineType } from '../machine-type.js';
 import { isapc, pcI440fx } from './pc.js';
 
-export { isapc, pcI440fx, pcPackages } from './pc.js';
+export { bootKernel } from './kernel.js';
+export { isapc, type PcProperties, pcI440fx, pcPackages } from './pc.js';
+export {
+  addIsaDevices,
+  addMemory,
+  type IsaParts,
+  type MemoryLayout,
+  offerIsaBus,
+  splitMemory,
+  tellFirmware,
+} from './pc-parts.js';
 
 /** Machine types that QEMU has, newest first. */
 // biome-ignore lint/suspicious/noExplicitAny: machine types of any properties.

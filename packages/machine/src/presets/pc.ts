@@ -1,20 +1,34 @@
 import { devicePackage as chipset } from '@pagurus/dev-chipset';
-import { devicePackage as net } from '@pagurus/dev-net';
-import { type I440fxMemory, i440fx, i440fxPciHost, type PciHostService, devicePackage as pci, piix3 } from '@pagurus/dev-pci';
+import {
+  acpiBuild,
+  type I440fxMemory,
+  i440fx,
+  i440fxPciHost,
+  type PciHostService,
+  type Piix4PmService,
+  devicePackage as pci,
+  piix3,
+  piix4Pm,
+  smbusEeprom,
+} from '@pagurus/dev-pci';
 import { devicePackage as ps2 } from '@pagurus/dev-ps2';
-import { devicePackage as storage } from '@pagurus/dev-storage';
-import { devicePackage as vga } from '@pagurus/dev-vga';
-import { devicePackage as virtio } from '@pagurus/dev-virtio';
+import type { Composer } from '../composer.js';
 import { defineMachine, type MachineType } from '../machine-type.js';
 import { bootKernel } from './kernel.js';
-import { addIsaDevices, addMemory, offerIsaBus, tellFirmware } from './pc-parts.js';
+import { addIsaDevices, addMemory, type IsaParts, offerIsaBus, tellFirmware } from './pc-parts.js';
 
 export interface PcProperties {
   i8042: boolean;
+  acpi: boolean;
 }
 
+/** Memory modules that a board has room for. */
+const SPD_COUNT = 8;
+const SPD_FIRST_ADDRESS = 0x50;
+const SCI_IRQ = 9;
+
 /** Packages that every PC takes devices and history from. */
-export const pcPackages = [chipset, ps2, pci, vga, storage, net, virtio] as const;
+export const pcPackages = [chipset, ps2, pci] as const;
 
 /** QEMU's `pc-i440fx-VERSION`: i440FX and PIIX3, devices as with `-nodefaults` plus the defaults that the configuration asks for. */
 export function pcI440fx(version: string, alias?: string): MachineType<PcProperties> {
@@ -23,7 +37,10 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
     doc: 'Standard PC (i440FX + PIIX, 1996)',
     version,
     ...(alias === undefined ? {} : { alias }),
-    properties: { i8042: { name: 'i8042', type: 'bool', default: true, doc: 'PS/2 controller, keyboard and mouse' } },
+    properties: {
+      i8042: { name: 'i8042', type: 'bool', default: true, doc: 'PS/2 controller, keyboard and mouse' },
+      acpi: { name: 'acpi', type: 'bool', default: true, doc: 'power management function and ACPI' },
+    },
     packages: pcPackages,
     defaultCpu: 'qemu32',
     defaultMemory: 128 * 2 ** 20,
@@ -39,6 +56,8 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
       for (let line = 0; line < 4; line++) composer.connect(host, `pirq${line}`, composer.input(bridge, `pirq${line}`));
       for (let n = 0; n < 16; n++) composer.connect(bridge, `irq${n}`, parts.irq(n));
 
+      if (properties.acpi) addPowerManagement(composer, on(0x0b), parts);
+
       composer.offerBus({
         kind: 'pci',
         plug: (id, address) => {
@@ -53,12 +72,22 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
   });
 }
 
+/** PIIX4_PM with the SMBus and its memories. */
+function addPowerManagement(composer: Composer, place: { slot: unknown; path: string }, parts: IsaParts): void {
+  const power = composer.add(piix4Pm, { ...place, backends: { ports: composer.machine.ports } });
+  composer.connect(power, 'sci', parts.irq(SCI_IRQ));
+  const { smbus } = power.device.services as Piix4PmService;
+  for (let n = 0; n < SPD_COUNT; n++)
+    composer.add(smbusEeprom, { properties: { address: SPD_FIRST_ADDRESS + n }, backends: { smbus } });
+  composer.add(acpiBuild);
+}
+
 /** QEMU's `isapc`: an AT without PCI. Unversioned: it promises nothing about other versions. */
-export const isapc = defineMachine<PcProperties>({
+export const isapc = defineMachine<Pick<PcProperties, 'i8042'>>({
   name: 'isapc',
   doc: 'ISA-only PC',
   properties: { i8042: { name: 'i8042', type: 'bool', default: true, doc: 'PS/2 controller, keyboard and mouse' } },
-  packages: [chipset, ps2, vga, storage, net],
+  packages: [chipset, ps2],
   defaultCpu: '486',
   defaultMemory: 128 * 2 ** 20,
   build(composer, properties) {
