@@ -206,10 +206,10 @@ class Outgoing {
     let sliceEnd = this.timer.now() + this.slice;
     let more = true;
     while (more) {
-      for (let i = 0; i < PAGES_PER_LOOK && more; i++) more = this.page();
+      const budget = this.budget();
+      for (let i = 0; i < PAGES_PER_LOOK && more && statistics.bytesInWindow < budget; i++) more = this.page();
       if (this.writer.full) await this.flush();
       this.check();
-      const budget = this.budget();
       const exhausted = statistics.bytesInWindow >= budget;
       const late = this.timer.now() >= sliceEnd;
       if (!exhausted && !late) continue;
