@@ -1,4 +1,4 @@
-import { checkGolden, propertiesOfMachine, realize } from '@pagurus/device-testkit';
+import { checkGolden, loadSection, propertiesOfMachine, realize, saveBench } from '@pagurus/device-testkit';
 import { describeConformance } from '@pagurus/device-testkit/vitest';
 import { describe, expect, it } from 'vitest';
 import { golden } from '../../test/recorded.js';
@@ -59,13 +59,34 @@ describe('fw_cfg by ports', () => {
     const bench = filled();
     expect(readItem(bench, 0x0c, 2)).toEqual([0, 0]);
     expect(readItem(bench, 0x3fff, 2)).toEqual([0, 0]);
-    expect(readItem(bench, 0x4003, 2)).toEqual([0, 0]);
+    expect(readItem(bench, 0xffff, 2)).toEqual([0, 0]);
   });
 
-  it('complains about writes to the data port', () => {
+  it('ignores the old write channel’s bit', () => {
+    expect(readItem(filled(), 0x4003, 4)).toEqual([0, 0, 0, 4]);
+  });
+
+  it('answers bytes at both ports and takes keys as words only, as QEMU does', () => {
     const { context } = filled();
+    expect([context.inb(0x510), context.inw(0x510), context.inb(0x511)]).toEqual([0x51, 0, 0x45]);
+    context.outb(0x510, 1);
     context.outb(0x511, 1);
-    expect(context.log.guestErrors).toHaveLength(1);
+    expect(context.log.guestErrors).toHaveLength(2);
+    expect(context.inb(0x511)).toBe(0x4d);
+  });
+
+  it('serves contents that lie elsewhere, as they are when read', () => {
+    const bench = filled();
+    const block = Uint8Array.of(1, 2, 3, 4, 5);
+    bench.fw.addFile('etc/block', {
+      length: 5,
+      read: (offset, target) => target.set(block.subarray(offset, offset + target.length)),
+    });
+    block[1] = 9;
+    expect(readItem(bench, 0x21, 6)).toEqual([1, 9, 3, 4, 5, 0]);
+    bench.fw.modifyFile('etc/block', Uint8Array.of(7));
+    expect(readItem(bench, 0x21, 2)).toEqual([7, 0]);
+    expect(readItem(bench, 0x19, 4 + 2 * 64).slice(68, 72)).toEqual([0, 0, 0, 1]);
   });
 });
 
@@ -99,7 +120,22 @@ describe('fw_cfg by DMA', () => {
     expect(seen).toEqual([0, 4]);
     expect(readItem(bench, 0x21, 4)).toEqual([1, 2, 3, 4]);
     expect(dma(bench, (0x20 << 16) | 0x08 | 0x10, 4, 0x2000)).toBe(1);
+    expect(bench.context.inb(0x511)).toBe('t'.charCodeAt(0)); // it was skipped
     expect(dma(bench, (0x21 << 16) | 0x08 | 0x10, 5, 0x2000)).toBe(1);
+  });
+
+  it('goes on in another machine when its memory had not arrived', () => {
+    const bench = filled();
+    bench.context.memory.withhold();
+    dma(bench, (0x20 << 16) | 0x08 | 0x02, 10, 0x2000);
+    const saved = saveBench(bench);
+    expect(text(saved.memory.subarray(0x2000, 0x2005))).toBe('\0\0\0\0\0');
+    const second = realize(fwCfg);
+    (second.device.services as FwCfgService).addFile('etc/alpha', bytesOf('first file'));
+    second.context.memory.bytes.set(saved.memory);
+    loadSection(second.device.sections[0]!, saved.sections[0]!.bytes);
+    second.device.resume!();
+    expect(text(second.context.memory.bytes.subarray(0x2000, 0x200a))).toBe('first file');
   });
 
   it('reports an address beyond the space', () => {
@@ -137,7 +173,7 @@ describe('machine 2.4', () => {
 describeConformance(fwCfg, {
   sections: [{ name: 'fw_cfg', version: 2, size: 30 }],
   ports: [[0x510, 12]],
-  keptOnReset: ['tableMrSize', 'linkerMrSize', 'rsdpMrSize'],
+  keptOnReset: ['fw_cfg.tableMrSize', 'fw_cfg.linkerMrSize', 'fw_cfg.rsdpMrSize'],
   golden: golden('fw_cfg').filter(({ origin }) => !origin.includes('-2.4-')),
   script: [
     ({ context }) => context.outw(0x510, 0x01),

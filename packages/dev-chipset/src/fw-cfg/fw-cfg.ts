@@ -1,7 +1,7 @@
 import { type Device, type DeviceContext, defineDevice, section } from '@pagurus/device-model';
 import { FwCfgState, fwCfgVmState } from './fw-cfg.state.js';
-import { type Item, Items } from './items.js';
-import { DMA_ACCESS_LENGTH, DMA_CONTROL, DMA_SIGNATURE, FW_CFG_BASE, ID, KEY, KEY_BIT, PORT, PORT_COUNT } from './spec.js';
+import { copyOut, type FwCfgSource, type Item, Items } from './items.js';
+import { DMA_ACCESS_LENGTH, DMA_CONTROL, DMA_SIGNATURE, FW_CFG_BASE, ID, KEY, PORT, PORT_COUNT } from './spec.js';
 
 export interface FwCfgProperties {
   fileSlots: number;
@@ -12,11 +12,11 @@ export interface FwCfgProperties {
 /** How the machine fills it. */
 export interface FwCfgService {
   /** @throws {RangeError} for a key that is taken or out of range. */
-  addBytes(key: number, bytes: Uint8Array): void;
+  addBytes(key: number, contents: Uint8Array): void;
   /** @throws {RangeError} for a name that is taken or too long, or when `x-file-slots` are used up. */
-  addFile(name: string, bytes: Uint8Array, options?: Pick<Item, 'selected' | 'written'>): void;
+  addFile(name: string, contents: Uint8Array | FwCfgSource, options?: Pick<Item, 'selected' | 'written'>): void;
   /** Replaces a file's contents. @throws {RangeError} if there is no such file. */
-  modifyFile(name: string, bytes: Uint8Array): void;
+  modifyFile(name: string, contents: Uint8Array | FwCfgSource): void;
   /** Lengths of the ACPI files, which the section carries. */
   setAcpiSizes(tables: number, linker: number, rsdp: number): void;
 }
@@ -57,20 +57,16 @@ export const fwCfg = defineDevice<FwCfgProperties>({
     // state
     const state = new FwCfgState();
     const items = new Items(properties.fileSlots);
-    items.set(KEY.SIGNATURE, { bytes: Uint8Array.of(0x51, 0x45, 0x4d, 0x55) });
-    items.set(KEY.ID, { bytes: Uint8Array.of(ID.TRADITIONAL | (properties.dmaEnabled ? ID.DMA : 0), 0, 0, 0) });
+    items.set(KEY.SIGNATURE, { contents: Uint8Array.of(0x51, 0x45, 0x4d, 0x55) });
+    items.set(KEY.ID, { contents: Uint8Array.of(ID.TRADITIONAL | (properties.dmaEnabled ? ID.DMA : 0), 0, 0, 0) });
     /** A transfer stopped at a page that has not arrived; its address is still in `dmaAddr`. */
     let dmaWaiting = false;
 
     // behaviour
+    /** The data register answers bytes, at the selector's address too. Wide accesses give zeros and take nothing. */
     function read(offset: number, size: number): number {
-      if (offset === PORT.DATA) {
-        let value = 0;
-        for (let i = 0; i < size; i++) value |= readByte() << (8 * i);
-        return value;
-      }
       if (offset >= PORT.DMA_HIGH) return readSignature(offset - PORT.DMA_HIGH, size);
-      return 0;
+      return offset <= PORT.DATA && size === 1 ? readByte() : 0;
     }
 
     function readSignature(offset: number, size: number): number {
@@ -85,24 +81,17 @@ export const fwCfg = defineDevice<FwCfgProperties>({
 
     function write(offset: number, value: number, size: number): void {
       if (offset === PORT.SELECTOR && size === 2) select(value);
-      else if (offset === PORT.SELECTOR) select(value & 0xff);
-      else if (offset === PORT.DMA_HIGH && size === 4)
-        state.dmaAddr = (BigInt(swap(value)) << 32n) | (state.dmaAddr & 0xffff_ffffn);
+      else if (offset === PORT.DMA_HIGH && size === 4) state.dmaAddr = BigInt(swap(value)) << 32n;
       else if (offset === PORT.DMA_LOW && size === 4) {
-        state.dmaAddr = (state.dmaAddr & ~0xffff_ffffn) | BigInt(swap(value));
+        state.dmaAddr |= BigInt(swap(value));
         transfer();
-      } else if (offset === PORT.DATA) context.log.guestError('write to the data register; items are written by DMA only');
+      } else context.log.guestError(`${size}-byte write to fw_cfg port 0x${(FW_CFG_BASE + offset).toString(16)} has no effect`);
     }
 
-    function select(key: number): boolean {
+    function select(key: number): void {
       state.curOffset = 0;
-      if ((key & KEY_BIT.WRITE_CHANNEL) !== 0 || !items.inRange(key)) {
-        state.curEntry = KEY.INVALID;
-        return false;
-      }
-      state.curEntry = key;
-      items.find(key)?.selected?.();
-      return true;
+      state.curEntry = items.inRange(key) ? key : KEY.INVALID;
+      if (state.curEntry !== KEY.INVALID) items.find(key)?.selected?.();
     }
 
     function current(): Item | undefined {
@@ -111,8 +100,9 @@ export const fwCfg = defineDevice<FwCfgProperties>({
 
     function readByte(): number {
       const item = current();
-      if (!item || state.curOffset >= item.bytes.length) return 0;
-      return item.bytes[state.curOffset++]!;
+      const byte = new Uint8Array(1);
+      if (item) state.curOffset += copyOut(item, state.curOffset, byte);
+      return byte[0]!;
     }
 
     /** Serves the access structure at `dmaAddr`. [fw_cfg] "Guest-side DMA Interface" */
@@ -141,48 +131,52 @@ export const fwCfg = defineDevice<FwCfgProperties>({
     }
 
     function move(control: number, length: number, address: bigint): 'done' | 'error' | 'missing' {
-      if (address + BigInt(length) > ADDRESS_LIMIT) return 'error';
-      const base = Number(address);
       const item = current();
-      if ((control & DMA_CONTROL.READ) !== 0) return readItem(item, base, length);
-      if ((control & DMA_CONTROL.WRITE) !== 0) return writeItem(item, base, length);
-      if ((control & DMA_CONTROL.SKIP) !== 0 && item)
-        state.curOffset += Math.min(length, Math.max(0, item.bytes.length - state.curOffset));
-      return 'done';
+      if ((control & (DMA_CONTROL.READ | DMA_CONTROL.WRITE)) === 0) {
+        if ((control & DMA_CONTROL.SKIP) !== 0) skip(item, length);
+        return 'done';
+      }
+      if (address + BigInt(length) > ADDRESS_LIMIT) return 'error';
+      if ((control & DMA_CONTROL.READ) !== 0) return readItem(item, Number(address), length);
+      return writeItem(item, Number(address), length);
     }
 
+    function skip(item: Item | undefined, length: number): void {
+      if (item) state.curOffset += Math.min(length, Math.max(0, item.contents.length - state.curOffset));
+    }
+
+    /** What lies behind the item's end reads as zeros. */
     function readItem(item: Item | undefined, address: number, length: number): 'done' | 'missing' {
-      let done = 0;
-      while (done < length) {
-        const part = new Uint8Array(Math.min(CHUNK, length - done));
-        const from = state.curOffset;
-        const available = item ? Math.max(0, Math.min(part.length, item.bytes.length - from)) : 0;
-        if (item) part.set(item.bytes.subarray(from, from + available));
+      const buffer = new Uint8Array(Math.min(CHUNK, length));
+      for (let done = 0; done < length; ) {
+        const part = buffer.subarray(0, length - done);
+        const copied = item ? copyOut(item, state.curOffset, part) : 0;
+        part.fill(0, copied);
         if (!context.memory.write(address + done, part).done) return 'missing';
-        state.curOffset = from + available;
+        state.curOffset += copied;
         done += part.length;
       }
       return 'done';
     }
 
     function writeItem(item: Item | undefined, address: number, length: number): 'done' | 'error' | 'missing' {
-      if (!item?.written || length > item.bytes.length - state.curOffset) return 'error';
+      const from = state.curOffset;
+      if (!item?.written || !(item.contents instanceof Uint8Array) || length > item.contents.length - from) {
+        skip(item, length);
+        return 'error';
+      }
       const part = new Uint8Array(length);
       if (!context.memory.read(address, part).done) return 'missing';
-      item.bytes.set(part, state.curOffset);
-      item.written(item.bytes, state.curOffset, length);
+      item.contents.set(part, from);
+      item.written(item.contents, from, length);
       state.curOffset += length;
       return 'done';
     }
 
     const services: FwCfgService = {
-      addBytes: (key, bytes) => items.set(key, { bytes }),
-      addFile: (name, bytes, options = {}) => items.addFile(name, { bytes, ...options }),
-      modifyFile(name, bytes) {
-        const item = items.file(name);
-        if (!item) throw new RangeError(`fw_cfg: no file '${name}'`);
-        item.bytes = bytes;
-      },
+      addBytes: (key, contents) => items.set(key, { contents }),
+      addFile: (name, contents, options = {}) => items.addFile(name, { contents, ...options }),
+      modifyFile: (name, contents) => items.modifyFile(name, contents),
       setAcpiSizes(tables, linker, rsdp) {
         state.tableMrSize = BigInt(tables);
         state.linkerMrSize = BigInt(linker);
@@ -197,6 +191,10 @@ export const fwCfg = defineDevice<FwCfgProperties>({
         select(KEY.SIGNATURE);
         state.dmaAddr = 0n;
         dmaWaiting = false;
+      },
+      resume() {
+        // A transfer that waits for memory is the only state in which the lower half of the address is not zero.
+        if ((state.dmaAddr & 0xffff_ffffn) !== 0n) transfer();
       },
       unrealize: () => region.remove(),
     };

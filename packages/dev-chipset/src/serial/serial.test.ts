@@ -1,4 +1,4 @@
-import { loadSection, realize } from '@pagurus/device-testkit';
+import { loadSection, realize, saveSection } from '@pagurus/device-testkit';
 import { describeConformance } from '@pagurus/device-testkit/vitest';
 import { StateError } from '@pagurus/vmstate';
 import { describe, expect, it } from 'vitest';
@@ -177,6 +177,7 @@ describe('configuration', () => {
     expect(() => port({})).toThrow('isa-serial.index: give index=0 to 3, or iobase= and irq=');
     expect(() => port({ index: 4 })).toThrow('4 is not 0 to 3');
     expect(() => port({ index: 0, irq: 16 })).toThrow('16 is not an ISA interrupt request');
+    expect(() => realize(isaSerial, { properties: { index: 0, baudbase: 0 } })).toThrow('isa-serial.baudbase: 0 bits per second');
   });
 });
 
@@ -188,6 +189,32 @@ describe('section serial', () => {
     expect([serial.irq(), serial.in(2)]).toEqual([true, 0xcc]);
     expect(String.fromCharCode(...Array.from({ length: 5 }, () => serial.in(0)))).toBe('hello');
     expect(serial.irq()).toBe(false);
+  });
+
+  it('with a byte that the source’s host did not take sends it, and what waits behind it', () => {
+    const source = port();
+    source.out(2, 0x01);
+    const waiting = source.state();
+    Object.assign(waiting, { tsrRetry: 2, tsr: 0x41, thr: 0x43, lsr: 0x00 });
+    waiting.transmitFifo.data.set([0x42, 0x43]);
+    waiting.transmitFifo.num = 2;
+    const saved = saveSection(source.device.sections[0]!)!;
+    for (const name of ['serial/tsr', 'serial/xmit_fifo']) expect(Buffer.from(saved.bytes).includes(name)).toBe(true);
+
+    const serial = port();
+    loadSection(serial.device.sections[0]!, saved.bytes);
+    serial.device.resume!();
+    expect([serial.host.sent, serial.in(5)]).toEqual([[], 0x00]);
+    expect(saveSection(serial.device.sections[0]!)!.bytes).toEqual(saved.bytes);
+    serial.context.advance(0);
+    expect([serial.host.sent, serial.in(5)]).toEqual([[0x41, 0x42, 0x43], 0x60]);
+
+    const writer = port();
+    loadSection(writer.device.sections[0]!, saved.bytes);
+    writer.device.resume!();
+    writer.out(0, 0x44);
+    writer.context.advance(0);
+    expect(writer.host.sent).toEqual([0x41, 0x42, 0x43, 0x44]);
   });
 
   it.each([

@@ -30,6 +30,8 @@ export interface SerialProperties {
   iobase: number;
   irq: number;
   chardev: string;
+  baudbase: number;
+  wakeup: boolean;
 }
 
 /** A property that the place of COM1 to COM4 fills in. */
@@ -48,8 +50,10 @@ export const isaSerial = defineDevice<SerialProperties>({
     iobase: { name: 'iobase', type: 'uint32', default: BY_INDEX, doc: 'first I/O port' },
     irq: { name: 'irq', type: 'uint32', default: BY_INDEX, doc: 'interrupt request' },
     chardev: { name: 'chardev', type: 'str', default: '', doc: 'character device at the other end' },
+    baudbase: { name: 'baudbase', type: 'uint32', default: BASE_BAUD, doc: 'bits per second at divisor 1' },
+    wakeup: { name: 'wakeup', type: 'bool', default: false, doc: 'wake a suspended guest; there is no suspend' },
   },
-  create: (context, properties) => create(context, place(properties)),
+  create: (context, properties) => create(context, place(properties), properties.baudbase),
 });
 
 function place({ index, iobase, irq }: SerialProperties): { iobase: number; irq: number } {
@@ -63,7 +67,8 @@ function place({ index, iobase, irq }: SerialProperties): { iobase: number; irq:
   return { iobase: result.iobase, irq: result.irq };
 }
 
-function create(context: DeviceContext, { iobase, irq }: { iobase: number; irq: number }): Device {
+function create(context: DeviceContext, { iobase, irq }: { iobase: number; irq: number }, baudBase: number): Device {
+  if (baudBase === 0) throw new PropertyError('isa-serial', 'baudbase', '0 bits per second');
   // wiring
   const interrupt = context.line(`irq${irq}`);
   const host = context.backend<CharacterBackend & Partial<FlowControlledBackend>>('chardev');
@@ -74,6 +79,8 @@ function create(context: DeviceContext, { iobase, irq }: { iobase: number; irq: 
     uart.timeoutInterruptPending = 1;
     updateInterrupt();
   });
+  /** A byte that a host on the other side of a load was not ready to take goes out at the first opportunity here. */
+  const retry = context.clock.timer(transmitAgain);
   host?.connect({ canReceive, receive });
 
   // state
@@ -158,6 +165,7 @@ function create(context: DeviceContext, { iobase, irq }: { iobase: number; irq: 
   }
 
   function writeData(value: number): void {
+    transmitAgain();
     uart.thr = value;
     if (fifosOn()) {
       if (uart.transmitFifo.num === FIFO_LENGTH) pop(uart.transmitFifo);
@@ -183,11 +191,23 @@ function create(context: DeviceContext, { iobase, irq }: { iobase: number; irq: 
         uart.thrInterruptPending = 1;
         updateInterrupt();
       }
-      if ((uart.mcr & MCR.LOOP) !== 0) accept(uart.tsr);
-      else host?.write(Uint8Array.of(uart.tsr));
+      shiftOut();
     } while ((uart.lsr & LSR.THRE) === 0);
     uart.lsr |= LSR.TEMT;
     uart.tsrRetry = 0;
+  }
+
+  function shiftOut(): void {
+    if ((uart.mcr & MCR.LOOP) !== 0) accept(uart.tsr);
+    else host?.write(Uint8Array.of(uart.tsr));
+  }
+
+  function transmitAgain(): void {
+    if (uart.tsrRetry === 0) return;
+    shiftOut();
+    uart.tsrRetry = 0;
+    if ((uart.lsr & LSR.THRE) === 0) transmit();
+    else uart.lsr |= LSR.TEMT;
   }
 
   function writeInterruptEnable(value: number): void {
@@ -286,7 +306,7 @@ function create(context: DeviceContext, { iobase, irq }: { iobase: number; irq: 
   function characterTime(): bigint {
     const bits =
       1 + 5 + (uart.lcr & LCR.WORD_LENGTH) + ((uart.lcr & LCR.PARITY) !== 0 ? 1 : 0) + ((uart.lcr & LCR.STOP_BITS) !== 0 ? 2 : 1);
-    return (NANOSECONDS_PER_SECOND * BigInt(bits) * BigInt(Math.max(1, uart.divider))) / BASE_BAUD;
+    return (NANOSECONDS_PER_SECOND * BigInt(bits) * BigInt(Math.max(1, uart.divider))) / BigInt(baudBase);
   }
 
   return {
@@ -295,11 +315,13 @@ function create(context: DeviceContext, { iobase, irq }: { iobase: number; irq: 
       state.state = new SerialState();
       uart = state.state;
       timeout.cancel();
+      retry.cancel();
       interrupt.set(false);
       host?.ready?.();
     },
     resume() {
       uart = state.state;
+      if (uart.tsrRetry !== 0) retry.arm(context.clock.now());
       if (uart.fifoTimeoutTimer === -1n) timeout.cancel();
       else timeout.arm(uart.fifoTimeoutTimer);
       interrupt.set((uart.iir & IIR.ID) !== IIR.NONE);
@@ -308,6 +330,7 @@ function create(context: DeviceContext, { iobase, irq }: { iobase: number; irq: 
     unrealize() {
       region.remove();
       timeout.cancel();
+      retry.cancel();
     },
   };
 }

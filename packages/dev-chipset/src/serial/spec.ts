@@ -33,7 +33,7 @@ export const LSR = { DR: 0x01, OE: 0x02, PE: 0x04, FE: 0x08, BI: 0x10, THRE: 0x2
 export const MSR = { DELTAS: 0x0f, CTS: 0x10, DSR: 0x20, RI: 0x40, DCD: 0x80 } as const;
 
 /** Baud rate = 115200 / divisor on a PC (1.8432 MHz / 16). [16550] §8.3 */
-export const BASE_BAUD = 115_200n;
+export const BASE_BAUD = 115_200;
 /** Divisor after reset: 9600 baud. */
 export const RESET_DIVISOR = 12;
 /** A receive timeout comes after four character times. [16550] §8.11 */
