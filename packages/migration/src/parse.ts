@@ -376,14 +376,15 @@ interface DecodedSection extends DynamicSection {
   readonly by: DecodedBy;
 }
 
-/** A device's complaint, with its place in the stream. `start` is the stream offset of the byte that the device called 0. */
+/** A device's complaint, with its place in the stream. `start` is the stream offset of the byte that the device called 0,
+ * and stands for errors without a place of their own. */
 export function stateErrorAt(error: StateError, place: { section: string; instance: number }, start: number): StreamError {
   const problem = error.message.slice(error.message.indexOf(': ') + 2);
   return new StreamError(stateErrorCode(error, place.section), problem, {
     section: place.section,
     instance: place.instance,
     path: error.path,
-    ...(error.offset >= 0 ? { offset: start + error.offset } : {}),
+    offset: start + Math.max(error.offset, 0),
     expected: error.expected,
     got: error.got,
     cause: error,

@@ -27,6 +27,7 @@ export interface RamReaderOptions {
 export class RamReader {
   private readonly blocks = new Map<string, RamBlockInfo>();
   private last: RamBlockInfo | undefined;
+  private lastOffset = 0;
   private fileBase: number | undefined;
   private readonly options: RamReaderOptions;
 
@@ -41,7 +42,10 @@ export class RamReader {
   async readSection(handle: RamHandler): Promise<void> {
     const { reader } = this;
     for (;;) {
-      if (reader.available < 8) await reader.need(8, 'a RAM record');
+      if (reader.available < 8) {
+        if (this.last) reader.place.path = pagePath(this.last, this.lastOffset);
+        await reader.need(8, 'the RAM record behind this page');
+      }
       const recordAt = reader.offset;
       const high = reader.u32();
       const low = reader.u32();
@@ -161,6 +165,7 @@ export class RamReader {
         got: hex(offset),
       });
     }
+    this.lastOffset = offset;
     return block;
   }
 
