@@ -22,14 +22,14 @@ export class Path {
   }
 }
 
-/** Big-endian input over a byte array. */
+/** Big-endian input over a byte array. `view`, `position`, `end` and `data` are there for compiled plans. */
 export class Reader implements ByteReader {
-  private readonly view: DataView;
-  private position: number;
-  private readonly end: number;
+  readonly view: DataView;
+  position: number;
+  readonly end: number;
 
   constructor(
-    private readonly data: Uint8Array,
+    readonly data: Uint8Array,
     offset: number,
     readonly path: Path,
     end = data.length,
@@ -135,9 +135,10 @@ const RANGE64 = {
 
 /** Big-endian output that grows. A value that does not fit its width is an error, never cut off. */
 export class Writer implements ByteWriter {
-  private data: Uint8Array;
-  private view: DataView;
-  private used = 0;
+  /** `data`, `view` and `used` are there for compiled plans; `reserve` replaces the first two. */
+  data: Uint8Array;
+  view: DataView;
+  used = 0;
 
   constructor(
     readonly path: Path,
@@ -151,9 +152,9 @@ export class Writer implements ByteWriter {
     return this.used;
   }
 
-  /** A copy of what has been written. */
+  /** What has been written; the writer is not to be used any more. */
   finish(): Uint8Array {
-    return this.data.slice(0, this.used);
+    return this.used === this.data.length ? this.data : this.data.slice(0, this.used);
   }
 
   u8(value: number): void {
@@ -222,13 +223,18 @@ export class Writer implements ByteWriter {
   /** May replace `data` and `view`: call it before touching either. */
   private grow(length: number): number {
     const at = this.used;
+    this.reserve(length);
     this.used += length;
-    if (this.used > this.data.length) {
-      const larger = new Uint8Array(Math.max(this.used, this.data.length * 2));
-      larger.set(this.data.subarray(0, at));
-      this.data = larger;
-      this.view = new DataView(larger.buffer);
-    }
     return at;
+  }
+
+  /** Makes room for `length` more bytes. */
+  reserve(length: number): void {
+    const needed = this.used + length;
+    if (needed <= this.data.length) return;
+    const larger = new Uint8Array(Math.max(needed, this.data.length * 2));
+    larger.set(this.data.subarray(0, this.used));
+    this.data = larger;
+    this.view = new DataView(larger.buffer);
   }
 }

@@ -11,6 +11,7 @@ export { type DynamicDescription, type DynamicState, descriptionFromVmdesc } fro
 export { fromJson, type Json, toJson, treeToJson } from './json.js';
 export { jsonSchema, type Schema } from './json-schema.js';
 export { type Decoded, decode, type LoadOptions, load } from './load.js';
+export { compile, type Plan } from './plan.js';
 export { restore } from './restore.js';
 export { describe, type Saved, type SaveOptions, save, saveDescribed } from './save.js';
 export { encodeTree, type FieldNode, isStruct, type StructNode, type TreeEntry, type TreeValue } from './tree.js';
