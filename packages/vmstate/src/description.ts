@@ -276,8 +276,57 @@ export interface DescriptionInput<S extends object> {
   derived?: readonly (keyof S & string)[];
 }
 
+/** Typed arrays that a state may hold. */
+type TypedArray =
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Float32Array
+  | Float64Array;
+
+type Primitive = number | bigint | boolean | string | null | undefined;
+
+/** True for numbers, texts, typed arrays, and arrays, maps and objects of such. Functions, promises, timers, lines and symbols are not. */
+export type IsPlain<T, Depth extends readonly unknown[] = []> = [T] extends [Primitive | TypedArray]
+  ? true
+  : Depth['length'] extends 6
+    ? true
+    : [HandleOf<T, Depth>] extends [never]
+      ? true
+      : false;
+
+/** Distributes over unions; `never` where every member is plain. */
+type HandleOf<T, Depth extends readonly unknown[]> = T extends Primitive | TypedArray
+  ? never
+  : T extends symbol | ((...values: never[]) => unknown)
+    ? T
+    : T extends readonly (infer E)[] | ReadonlySet<infer E>
+      ? IsPlain<E, [...Depth, 0]> extends true
+        ? never
+        : T
+      : T extends ReadonlyMap<infer K, infer V>
+        ? IsPlain<K | V, [...Depth, 0]> extends true
+          ? never
+          : T
+        : [HostKeys<T, [...Depth, 0]>] extends [never]
+          ? never
+          : T;
+
+/** Keys of a state class that hold something of the host: a function, a line, a promise. A state has none. */
+export type HostKeys<S, Depth extends readonly unknown[] = []> = {
+  [K in keyof S]-?: IsPlain<S[K], Depth> extends true ? never : K;
+}[keyof S];
+
+/** Demands of a description's input that its state class holds nothing of the host; the error names the key that does. */
+export type PlainOnly<S> = [HostKeys<S>] extends [never] ? unknown : { readonly hostHandleInState: HostKeys<S> };
+
 /** Declares a description. `S` is given explicitly: `vmstate<Ps2KeyboardState>({ … })`. */
-export function vmstate<S extends object>(input: DescriptionInput<S>): Description<S> {
+export function vmstate<S extends object>(input: DescriptionInput<S> & PlainOnly<S>): Description<S> {
   return {
     minVersion: input.version,
     subsections: [],
