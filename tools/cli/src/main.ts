@@ -1,0 +1,115 @@
+import { errorLine } from '@pagurus/host-node';
+import { Command, CommanderError, Option } from 'commander';
+import { runConvert } from './convert.js';
+import { EXIT_CODE_TEXT, EXIT_CODES } from './exit-codes.js';
+import { runInspect } from './inspect.js';
+import { printCompat, printCpus, printDevice, printDevices, printMachines } from './lists.js';
+import { type CommandHost, runCommand } from './run.js';
+import { VERSION } from './version.js';
+
+const processHost: CommandHost = {
+  out: (text) => void process.stdout.write(text),
+  error: (line) => void process.stderr.write(`pagurus: ${line}\n`),
+};
+
+/**
+ * The `pagurus` command.
+ * @param args without the program's name.
+ * @returns the exit code.
+ */
+export async function main(args: readonly string[], host: CommandHost = processHost): Promise<number> {
+  try {
+    // QEMU's options are words behind one dash, which no option library reads; `run` has its own table.
+    if (args[0] === 'run') return await runCommand(args.slice(1), host);
+    let code: number = EXIT_CODES.OK;
+    await program(host, (result) => {
+      code = result;
+    }).parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.OK : EXIT_CODES.USAGE;
+    const name = error instanceof Error ? error.name : '';
+    const expected = INPUT_ERRORS.includes(name) || STREAM_ERRORS.includes(name);
+    const stack = (process.env.PAGURUS_DEBUG || !expected) && error instanceof Error ? `\n${error.stack}` : '';
+    host.error(errorLine(error) + stack);
+    return INPUT_ERRORS.includes(name) ? EXIT_CODES.USAGE : EXIT_CODES.FAILED;
+  }
+}
+
+/** Errors that say what is wrong with what was given; any other is a defect, and its stack is worth showing. */
+const INPUT_ERRORS = ['UsageError', 'HostError', 'MachineError', 'PropertyError', 'BootError', 'CpuModelError'];
+const STREAM_ERRORS = ['StreamError', 'StateError'];
+
+function program(host: CommandHost, done: (code: number) => void): Command {
+  const root = new Command('pagurus')
+    .description('A PC whose state outlives the program that wrote it. Speaks QEMU: options, machine names, migration streams.')
+    .version(VERSION)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({
+      writeOut: (text) => host.out(text),
+      writeErr: (text) => host.error(text.trimEnd()),
+      outputError: (text, write) =>
+        write(
+          text
+            .replace(/^error: /, '')
+            .replaceAll('\n', ' ')
+            .trimEnd(),
+        ),
+    })
+    .addHelpText('after', `\n${EXIT_CODE_TEXT}`);
+  const json = (): Option => new Option('--json', 'machine-readable output, and nothing else, on standard output');
+  const list = (options: { json?: boolean }) => ({ json: options.json ?? false, out: host.out });
+  const lines = { out: host.out, error: (text: string) => host.error(text.replace(/^pagurus /, '')) };
+
+  root
+    .command('run', { hidden: false })
+    .description("run a machine, with QEMU's options (pagurus run -help)")
+    .allowUnknownOption()
+    .argument('[options...]');
+  root
+    .command('inspect')
+    .description('show what is in a migration stream, field by field')
+    .argument('<stream>', 'file, or - for standard input')
+    .addOption(json())
+    .option('--section <id>', 'only this section: name, last part of its name, either with #instance')
+    .option('--ram', 'count pages by block and kind')
+    .option('--extract-ram <folder>', "write the blocks' contents into a folder")
+    .action(async (stream: string, options: { json?: boolean; section?: string; ram?: boolean; extractRam?: string }) => {
+      done(await runInspect({ stream, ...options }, lines));
+    });
+  root
+    .command('convert')
+    .description('re-encode a migration stream')
+    .argument('<in>', 'stream or its JSON, or - for standard input')
+    .argument('<out>', 'file, or - for standard output')
+    .addOption(new Option('--to <format>', 'what to write').choices(['qemu', 'json']).makeOptionMandatory())
+    .action(async (input: string, output: string, options: { to: 'qemu' | 'json' }) => {
+      done(await runConvert({ input, output, to: options.to }, lines));
+    });
+  root
+    .command('machines')
+    .description('list machine types')
+    .addOption(json())
+    .option('--compat <machine>', 'what the version of this machine changes')
+    .action((options: { json?: boolean; compat?: string }) => {
+      if (options.compat === undefined) printMachines(list(options));
+      else printCompat(options.compat, list(options));
+    });
+  root
+    .command('devices')
+    .description('list device types, or the properties of one')
+    .argument('[device]')
+    .addOption(json())
+    .action((device: string | undefined, options: { json?: boolean }) => {
+      if (device === undefined) printDevices(list(options));
+      else printDevice(device, list(options));
+    });
+  root
+    .command('cpus')
+    .description('list CPU models')
+    .addOption(json())
+    .addOption(new Option('--target <target>', 'whose').choices(['i386', 'x86_64']).default('i386'))
+    .action((options: { json?: boolean; target: 'i386' | 'x86_64' }) => printCpus(options.target, list(options)));
+  return root;
+}

@@ -1,0 +1,259 @@
+import type { RunState } from '@pagurus/device-model';
+import { errorLine, loadCpuModule, MigrationController, MonitorSession, realTimeClock, snapshotPath } from '@pagurus/host-node';
+import {
+  createMachine,
+  findMachineType,
+  type Machine,
+  type MachineConfig,
+  type MachineType,
+  machineTypes,
+} from '@pagurus/machine';
+import { type Consoles, openConsoles } from './consoles.js';
+import { type EventLog, openEvents, silentEvents } from './event-log.js';
+import { EXIT_CODES, SIGNAL_CODE } from './exit-codes.js';
+import { KeyboardInput } from './keyboard-input.js';
+import { printCpus, printDevice, printDevices, printMachines } from './lists.js';
+import { MachineMonitor } from './machine-monitor.js';
+import { migrationBar } from './progress.js';
+import { findDataFile, readFirmware, readOptionFile } from './run-files.js';
+import { parseRunOptions, type RunOptions, runHelp } from './run-options.js';
+import { nearest, UsageError } from './usage-error.js';
+import { VERSION } from './version.js';
+
+/** Where a command's words go: results to `out`, everything else to `error` (one line a call, without its end). */
+export interface CommandHost {
+  out(text: string): void;
+  error(line: string): void;
+}
+
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+const VGA_ROM = 'vgabios-stdvga.bin';
+
+/**
+ * `pagurus run`: puts a machine together, runs it until it ends, cleans up.
+ * @returns the exit code.
+ * @throws {UsageError} and other errors of one line for anything that cannot be; nothing has run then, nothing is left open.
+ */
+export async function runCommand(args: readonly string[], host: CommandHost): Promise<number> {
+  const options = parseRunOptions(args);
+  if (options.list) {
+    printList(options.list, options, host);
+    return EXIT_CODES.OK;
+  }
+  const type = machineType(options.machine ?? 'pc');
+  const events = options.events === undefined ? silentEvents : openEvents(options.events);
+  let run: Run | undefined;
+  const consoles = await openConsoles(options, { quit: () => run?.finish(EXIT_CODES.OK), note: (line) => host.error(line) });
+  try {
+    const keyboard = new KeyboardInput();
+    const config = machineConfig(options, type, consoles, keyboard, host);
+    const machine = await createMachine(type, config, { cpuModule: await loadCpuModule() });
+    run = new Run(machine, options, consoles, keyboard, events, host);
+    return await run.go();
+  } finally {
+    await consoles.close();
+  }
+}
+
+function printList(list: NonNullable<RunOptions['list']>, options: RunOptions, host: CommandHost): void {
+  const print = { json: false, out: host.out };
+  switch (list.what) {
+    case 'options':
+      host.out(`${runHelp()}\n`);
+      break;
+    case 'machines':
+      printMachines(print);
+      break;
+    case 'devices':
+      printDevices(print);
+      break;
+    case 'device':
+      printDevice(list.name, print);
+      break;
+    case 'cpus':
+      printCpus(options.target ?? 'i386', print);
+  }
+}
+
+/** @throws {UsageError} naming what was meant, perhaps. */
+// biome-ignore lint/suspicious/noExplicitAny: a machine type of any properties.
+function machineType(name: string): MachineType<any> {
+  const names = machineTypes.flatMap((type) => (type.alias === undefined ? [type.name] : [type.name, type.alias]));
+  if (names.includes(name)) return findMachineType(name);
+  const guess = nearest(name, names);
+  throw new UsageError(`unknown machine '${name}'${guess ? `; did you mean '${guess}'?` : ''} (pagurus machines lists them)`);
+}
+
+function machineConfig(
+  options: RunOptions,
+  // biome-ignore lint/suspicious/noExplicitAny: a machine type of any properties.
+  type: MachineType<any>,
+  consoles: Consoles,
+  keyboard: KeyboardInput,
+  host: CommandHost,
+): MachineConfig {
+  if (options.kernel === undefined && (options.initrd !== undefined || options.append !== undefined))
+    throw new UsageError(`-${options.initrd === undefined ? 'append' : 'initrd'}: expected -kernel, too`);
+  const read = (option: 'kernel' | 'initrd'): Uint8Array | undefined =>
+    options[option] === undefined ? undefined : readOptionFile(option, options[option]);
+  const image = read('kernel');
+  const vga = options.vga ?? (options.noDefaults ? 'none' : 'std');
+  const roms: Record<string, Uint8Array> = {};
+  if (vga === 'std') {
+    const path = findDataFile(VGA_ROM, options.dataFolders);
+    if (path !== undefined) roms[VGA_ROM] = readOptionFile('vga', path);
+    else if (!image) host.error(`-vga std: no '${VGA_ROM}' found, the adapter has no firmware (Debian: package seabios)`);
+  }
+  const firmware =
+    image && options.bios === undefined
+      ? undefined
+      : readFirmware(options.bios, options.dataFolders, type.name === 'isapc' ? 'bios.bin' : 'bios-256k.bin');
+  const devices = [...options.devices];
+  const chardevs: Record<string, object> = { ...consoles.byId };
+  if (consoles.debugcon) {
+    devices.push({ driver: 'isa-debugcon', properties: { chardev: 'debugcon' } });
+    chardevs.debugcon = consoles.debugcon;
+  }
+  return {
+    memory: options.memory,
+    cpu: options.cpu,
+    target: options.target,
+    properties: options.machineProperties,
+    devices,
+    globals: options.globals,
+    noDefaults: options.noDefaults,
+    vga,
+    name: options.name,
+    uuid: options.uuid,
+    rtc: options.rtc,
+    icount: options.icount,
+    boot: options.boot,
+    firmware,
+    roms,
+    kernel: image && { image, initrd: read('initrd'), commandLine: options.append },
+    serial: consoles.serial,
+    backends: { chardev: chardevs },
+    input: keyboard,
+    hostClock: realTimeClock,
+    log: (line) => host.error(line),
+  };
+}
+
+/** One machine from its first instruction to the end of the process. */
+class Run {
+  private readonly migration: MigrationController;
+  private resolve: (code: number) => void = () => {};
+  private readonly ended = new Promise<number>((resolve) => {
+    this.resolve = resolve;
+  });
+  private lastStatus = 'none';
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly options: RunOptions,
+    consoles: Consoles,
+    keyboard: KeyboardInput,
+    private readonly events: EventLog,
+    private readonly host: CommandHost,
+  ) {
+    const bar = migrationBar(process.stderr);
+    this.migration = new MigrationController(machine, {
+      ...(options.uuid ? { uuid: formatUuid(options.uuid) } : {}),
+      onProgress: (info) => {
+        bar(info);
+        this.status(info.status);
+        events.emit('X_MIGRATION_PROGRESS', info);
+      },
+      onLoaded: ({ runState, warnings, missing }) => {
+        for (const warning of warnings) host.error(`warning: ${warning}`);
+        if (missing.length > 0) host.error(`warning: not in the stream, left as after reset: ${missing.join(', ')}`);
+        this.status('completed');
+        if (runState === 'running' && !options.startStopped) machine.start();
+      },
+      onIncomingFailed: (error) => {
+        this.status('failed');
+        host.error(`incoming migration failed: ${errorLine(error)}`);
+        this.finish(EXIT_CODES.FAILED);
+      },
+    });
+    if (consoles.monitor) {
+      const monitor = new MachineMonitor({
+        machine,
+        migration: this.migration,
+        keyboard,
+        version: VERSION,
+        name: options.name,
+        quit: () => this.finish(EXIT_CODES.OK),
+      });
+      new MonitorSession(monitor, consoles.monitor.backend, consoles.monitor.greet);
+    }
+  }
+
+  async go(): Promise<number> {
+    const { machine, options, migration } = this;
+    machine.noReboot = options.noReboot;
+    machine.events.push({
+      state: (state) => this.stateChanged(state),
+      reset: (reason) => this.events.emit('RESET', { reason }),
+      shutdown: ({ reason, exitCode }) => {
+        this.events.emit('SHUTDOWN', { reason });
+        if (!options.noShutdown || exitCode !== undefined) this.finish(exitCode ?? EXIT_CODES.OK);
+      },
+      error: (error) => this.defect(error),
+    });
+    const signals = Object.entries(SIGNALS).map(([name, number]) => {
+      const handler = (): void => this.finish(SIGNAL_CODE + number);
+      process.on(name, handler);
+      return () => process.off(name, handler);
+    });
+    try {
+      if (options.incoming !== undefined) {
+        machine.stop('inmigrate');
+        if (options.incoming !== 'defer') await this.expect(options.incoming);
+      } else {
+        if (options.loadvm !== undefined) await migration.loadSnapshot(snapshotPath(options.loadvm));
+        if (!options.startStopped) machine.start();
+      }
+      return await this.ended;
+    } finally {
+      migration.close();
+      if (machine.runState === 'running') machine.stop('paused');
+      await machine.whenStopped();
+      for (const remove of signals) remove();
+    }
+  }
+
+  finish(code: number): void {
+    this.resolve(code);
+  }
+
+  private async expect(source: string): Promise<void> {
+    const { uri } = await this.migration.startIncoming(source);
+    if (/^(tcp|unix):/.test(uri)) this.host.error(`waiting for a migration on ${uri}`);
+    this.events.emit('X_LISTENING', { uri });
+    this.status('setup');
+  }
+
+  private stateChanged(state: RunState): void {
+    if (state === 'running') this.events.emit('RESUME');
+    else this.events.emit('STOP', { state });
+  }
+
+  private status(status: string): void {
+    if (status === this.lastStatus) return;
+    this.lastStatus = status;
+    this.events.emit('MIGRATION', { status });
+  }
+
+  private defect(error: unknown): void {
+    const more = process.env.PAGURUS_DEBUG && error instanceof Error ? `\n${error.stack}` : '';
+    this.host.error(`internal error, the machine is stopped: ${errorLine(error)}${more}`);
+    this.finish(EXIT_CODES.FAILED);
+  }
+}
+
+function formatUuid(uuid: Uint8Array): string {
+  return Buffer.from(uuid)
+    .toString('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
