@@ -6,7 +6,7 @@
  *     0x00004000  flat memory map (ranges)
  *     0x00008000  scratch: one-off blocks, instruction bytes
  *     0x00010000  static data of the module (decode tables)
- *     0x00040000  TLB entries: kernel read, write, execute, then user read, write, execute
+ *     0x00040000  TLB entries: three sets (kernel, user, one that is always empty) of read, write and execute entries
  *     0x00080000  block hash
  *     0x00100000  dirty bitmaps, one bit for each 4 KiB page of this memory: migration, display
  *     0x00200000  code-page table, one u32 for each 4 KiB page of this memory
@@ -147,7 +147,7 @@ export const YMM_HIGH = 0xd40;
 
 /** u32: 0…3. Derived: SS.DPL (3 in virtual-8086 mode, 0 in real mode). */
 export const CPL = 0xe40;
-/** u32. Derived: key of decoded blocks, {@link MODE_SIZE_MASK} and others. */
+/** u32. Derived: `MODE_*`. */
 export const MODE = 0xe44;
 /** u32. Derived: base address of the TLB set in use. */
 export const TLB_SET = 0xe48;
@@ -225,6 +225,15 @@ export const BREAKPOINTS = 0xf18;
 /** u32: number of large-page entries in the TLB (INVLPG then looks at all). */
 export const TLB_LARGE = 0xf1c;
 
+/** u64 each. Derived: linear address of code = (RIP + FETCH_BASE) & FETCH_MASK; RIP above FETCH_LIMIT is #GP. */
+export const FETCH_BASE = 0xf20;
+export const FETCH_MASK = 0xf28;
+export const FETCH_LIMIT = 0xf30;
+/** u32: the instruction that ran alone began with TF set: a debug trap follows it. */
+export const STEPPING = 0xf38;
+/** u32: what {@link STEPPING} adds to DR6 besides BS (breakpoints on data, task switch). */
+export const STEP_DR6 = 0xf3c;
+
 // ---------------------------------------------------------------------------------------------------- CPUID
 
 /** u32: entries of {@link CPUID_TABLE}; each 24 bytes: leaf, subleaf (0xffffffff = any), eax, ebx, ecx, edx. */
@@ -275,10 +284,10 @@ export const TLB_ENTRY = 16;
 export const TLB_READ = 0;
 export const TLB_WRITE = 0x4000;
 export const TLB_EXECUTE = 0x8000;
-/** Bytes from the kernel's set to the user's. */
+/** Bytes from the kernel's set to the user's, and on to the one that stays empty: in force while alignment is checked (CR0.AM, AC, CPL 3). */
 export const TLB_SET_STRIDE = 0xc000;
 /** Addresses (u32) of the TLB entries in use, so that a flush touches no others. */
-export const TLB_USED = 0x60000;
+export const TLB_USED = 0x68000;
 export const TLB_USED_CAPACITY = 8192;
 
 /** Direct-mapped: host address u32, mode u32, block u32, spare. */
@@ -305,6 +314,8 @@ export const MODE_SIZE_MASK = 3;
 export const MODE_16 = 0;
 export const MODE_32 = 1;
 export const MODE_64 = 2;
+/** The part of {@link MODE} that decoding depends on. */
+export const MODE_KEY = 143;
 /** SS.B: the stack pointer is ESP. */
 export const MODE_STACK32 = 4;
 /** ES CS SS DS are flat: base 0, limit 4 GiB, readable, writable where written. */
@@ -314,6 +325,8 @@ export const MODE_PROTECTED = 16;
 export const MODE_VM86 = 32;
 /** CPL is 3: loads and stores of this block use the user's TLB set. */
 export const MODE_USER = 64;
+/** No segment limit on code: branches may be chained without a look at it. */
+export const MODE_FULL_FETCH = 128;
 
 /** {@link EVENTS}. */
 export const EVENT_EXCEPTION = 1;
@@ -331,6 +344,8 @@ export const EVENT_HALT = 128;
 export const EVENT_SHUTDOWN = 256;
 /** A withheld page is needed. */
 export const EVENT_MISSING = 512;
+/** {@link LIMIT} is reached. */
+export const EVENT_LIMIT = 1024;
 
 /** Answers of the `run` export. */
 export const RUN_LIMIT = 0;

@@ -1,0 +1,10 @@
+/** All complex instructions, by the names that generate/micro-ops.mjs calls them. */
+export * from './instructions/arithmetic';
+export * from './instructions/control';
+export * from './instructions/flags';
+export * from './instructions/ports';
+export * from './instructions/stack';
+export * from './instructions/strings';
+export * from './instructions/system';
+export * from './instructions/segments';
+export * from './instructions/misc';

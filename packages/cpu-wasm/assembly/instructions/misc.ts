@@ -1,0 +1,49 @@
+/** Invalid opcodes, the coprocessor's gate, system management. */
+import { bt, btc, btr, bts } from '../alu';
+import { GP, NM, fault, faultCode, ud } from '../exceptions';
+import { signExtend } from '../flags';
+import { address, loadAt, offsetOf, probeWrite, segmentOf, storeAt } from '../memory';
+import { CR0_EM, CR0_MP, CR0_TS, cr0, get } from '../state';
+
+export function invalid(rec: u32): void {
+  ud();
+}
+/** More than 15 bytes. */
+export function tooLong(rec: u32): void {
+  faultCode(GP, 0);
+}
+export function wait(rec: u32): void {
+  if ((cr0() & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS)) fault(NM);
+}
+/** x87 instructions: without a coprocessor (CPUID says so) they trap for emulation, or are invalid where the system does not ask for that. */
+export function escape(rec: u32): void {
+  if (cr0() & (CR0_EM | CR0_TS)) fault(NM);
+  ud();
+}
+/** Outside system management mode RSM is invalid; that mode itself is not there yet. */
+export function rsm(rec: u32): i32 {
+  ud();
+  return 1;
+}
+
+/** BT, BTS, BTR, BTC with memory and a register: the bit number is signed and reaches beyond the operand. */
+export function bitString<T>(rec: u32): void {
+  const n = sizeof<T>() as u32;
+  const number = signExtend<T>(get<T>(load<u8>(rec, 3)));
+  const what = load<u32>(rec, 12);
+  // whole operands away from the address, rounded down
+  const shift: i64 = sizeof<T>() == 2 ? 4 : sizeof<T>() == 4 ? 5 : 6;
+  const width: u32 = load<u8>(rec, 6) >> 6;
+  const mask: u64 = width == 0 ? u64.MAX_VALUE : width == 1 ? 0xffffffff : 0xffff;
+  const flat = ((load<u8>(rec, 6) >> 2) & 15) == 0;
+  const offset = (offsetOf(rec) + u64((number >> shift) * n)) & (flat ? 0xffffffff : mask);
+  const linear = flat ? offset : address(segmentOf(rec), offset, n, what != 0);
+  const bit = u32(number) & (n * 8 - 1);
+  if (what == 0) {
+    bt<T>(loadAt<T>(linear), bit);
+    return;
+  }
+  probeWrite(linear, n);
+  const value = loadAt<T>(linear);
+  storeAt<T>(linear, what == 1 ? bts<T>(value, bit) : what == 2 ? btr<T>(value, bit) : btc<T>(value, bit));
+}

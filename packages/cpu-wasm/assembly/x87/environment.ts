@@ -1,0 +1,177 @@
+/** The x87 environment and whole state in memory: FLDENV, FNSTENV, FRSTOR, FNSAVE, and initialization. [SDM 1:8.1.10, 2A] */
+import { CS, FPU_CONTROL, FPU_CS, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, FPU_REGISTERS, FPU_STATUS, MODE, MODE_PROTECTED } from '../../src/layout';
+import { notify } from '../bus';
+import { loadAt, operandAddress, probeWrite, storeAt } from '../memory';
+import { aKind, FINITE, unpack80, ZERO } from './number';
+import { BUSY, physical, setStatus, setTags, setTop, signExponent, significand, st, status, summarize, SUMMARY, tags, top } from './stack';
+
+/** Told to the host when FERR# goes on (CR0.NE = 0): IRQ 13 on a PC. */
+export const NOTIFY_FERR: u32 = 0x0d;
+
+export function ferr(): void {
+  notify(NOTIFY_FERR);
+}
+
+/** FNINIT, also RESET. The contents of the registers stay. */
+export function initialize(): void {
+  store<u16>(FPU_CONTROL, 0x37f);
+  store<u16>(FPU_STATUS, 0);
+  setTop(0);
+  setTags(0);
+  store<u64>(FPU_IP, 0);
+  store<u64>(FPU_DP, 0);
+  store<u16>(FPU_CS, 0);
+  store<u16>(FPU_DS, 0);
+  store<u32>(FPU_OPCODE, 0);
+}
+
+/** FNCLEX. */
+export function clearExceptions(): void {
+  setStatus(status() & 0x7f00);
+}
+
+/** Two bits per physical register: valid, zero, special, empty. */
+export function fullTagWord(): u32 {
+  let word: u32 = 0;
+  for (let i: u32 = 0; i < 8; i++) {
+    let tag: u32 = 3;
+    if ((tags() >> i) & 1) {
+      const at = FPU_REGISTERS + (i << 4);
+      unpack80(significand(at), signExponent(at));
+      // denormals count as special
+      tag = aKind == ZERO ? 1 : aKind == FINITE && (signExponent(at) & 0x7fff) != 0 ? 0 : 2;
+    }
+    word |= tag << (i << 1);
+  }
+  return word;
+}
+function setFullTagWord(word: u32): void {
+  let bits: u32 = 0;
+  for (let i: u32 = 0; i < 8; i++) if (((word >> (i << 1)) & 3) != 3) bits |= 1 << i;
+  setTags(bits);
+}
+
+@inline function statusWord(): u32 {
+  return (status() & ~0x3800) | (top() << 11);
+}
+function setStatusWord(value: u32): void {
+  setTop((value >> 11) & 7);
+  setStatus(summarize(value & ~0x3800));
+}
+
+function environmentLength(size: u32): u32 {
+  return size == 2 ? 14 : 28;
+}
+
+/** Writes the 14 or 28 bytes at `at`; they must have been probed. */
+function putEnvironment(at: u64, size: u32): void {
+  const real = (load<u32>(MODE) & MODE_PROTECTED) == 0;
+  let ip = u32(load<u64>(FPU_IP));
+  let dp = u32(load<u64>(FPU_DP));
+  const opcode = load<u32>(FPU_OPCODE) & 0x7ff;
+  if (real) {
+    ip += u32(load<u16>(FPU_CS)) << 4;
+    dp += u32(load<u16>(FPU_DS)) << 4;
+  }
+  if (size == 2) {
+    storeAt<u16>(at, load<u16>(FPU_CONTROL));
+    storeAt<u16>(at + 2, u16(statusWord()));
+    storeAt<u16>(at + 4, u16(fullTagWord()));
+    storeAt<u16>(at + 6, u16(ip));
+    storeAt<u16>(at + 8, u16(real ? ((ip >> 4) & 0xf000) | opcode : load<u16>(FPU_CS)));
+    storeAt<u16>(at + 10, u16(dp));
+    storeAt<u16>(at + 12, u16(real ? (dp >> 4) & 0xf000 : load<u16>(FPU_DS)));
+    return;
+  }
+  storeAt<u32>(at, 0xffff0000 | load<u16>(FPU_CONTROL));
+  storeAt<u32>(at + 4, 0xffff0000 | statusWord());
+  storeAt<u32>(at + 8, 0xffff0000 | fullTagWord());
+  storeAt<u32>(at + 12, real ? 0xffff0000 | (ip & 0xffff) : ip);
+  storeAt<u32>(at + 16, real ? ((ip >> 4) & 0x0ffff000) | opcode : (opcode << 16) | load<u16>(FPU_CS));
+  storeAt<u32>(at + 20, real ? 0xffff0000 | (dp & 0xffff) : dp);
+  storeAt<u32>(at + 24, real ? (dp >> 4) & 0x0ffff000 : 0xffff0000 | load<u16>(FPU_DS));
+}
+
+/** Reads everything first, so that a fault changes nothing. */
+function getEnvironment(at: u64, size: u32): void {
+  const real = (load<u32>(MODE) & MODE_PROTECTED) == 0;
+  const step: u64 = size == 2 ? 2 : 4;
+  const control: u32 = loadAt<u16>(at);
+  const statusBits: u32 = loadAt<u16>(at + step);
+  const tagWord: u32 = loadAt<u16>(at + 2 * step);
+  let ip: u32;
+  let ipHigh: u32;
+  let dp: u32;
+  let dpHigh: u32;
+  if (size == 2) {
+    ip = loadAt<u16>(at + 6);
+    ipHigh = loadAt<u16>(at + 8);
+    dp = loadAt<u16>(at + 10);
+    dpHigh = loadAt<u16>(at + 12);
+    if (real) {
+      ip |= (ipHigh & 0xf000) << 4;
+      dp |= (dpHigh & 0xf000) << 4;
+    }
+    store<u32>(FPU_OPCODE, real ? ipHigh & 0x7ff : 0);
+  } else {
+    ip = loadAt<u32>(at + 12);
+    ipHigh = loadAt<u32>(at + 16);
+    dp = loadAt<u32>(at + 20);
+    dpHigh = loadAt<u32>(at + 24);
+    if (real) {
+      ip = (ip & 0xffff) | ((ipHigh & 0x0ffff000) << 4);
+      dp = (dp & 0xffff) | ((dpHigh & 0x0ffff000) << 4);
+    }
+    store<u32>(FPU_OPCODE, real ? ipHigh & 0x7ff : (ipHigh >> 16) & 0x7ff);
+  }
+  store<u64>(FPU_IP, ip);
+  store<u64>(FPU_DP, dp);
+  store<u16>(FPU_CS, real ? 0 : u16(ipHigh));
+  store<u16>(FPU_DS, real ? 0 : u16(dpHigh));
+  store<u16>(FPU_CONTROL, u16((control & 0x1f3f) | 0x40));
+  setStatusWord(statusBits);
+  setFullTagWord(tagWord);
+}
+
+export function storeEnvironment(rec: u32, size: u32): void {
+  const length = environmentLength(size);
+  const at = operandAddress(rec, 0, length, true);
+  probeWrite(at, length);
+  putEnvironment(at, size);
+  store<u16>(FPU_CONTROL, load<u16>(FPU_CONTROL) | 0x3f);
+  setStatus(status() & ~(SUMMARY | BUSY));
+}
+
+export function loadEnvironment(rec: u32, size: u32): void {
+  const length = environmentLength(size);
+  const at = operandAddress(rec, 0, length, false);
+  loadAt<u8>(at);
+  loadAt<u8>(at + length - 1);
+  getEnvironment(at, size);
+}
+
+export function saveState(rec: u32, size: u32): void {
+  const length = environmentLength(size);
+  const at = operandAddress(rec, 0, length + 80, true);
+  probeWrite(at, length + 80);
+  putEnvironment(at, size);
+  for (let i: u32 = 0; i < 8; i++) {
+    const target = at + length + i * 10;
+    storeAt<u64>(target, significand(st(i)));
+    storeAt<u16>(target + 8, u16(signExponent(st(i))));
+  }
+  initialize();
+}
+
+export function restoreState(rec: u32, size: u32): void {
+  const length = environmentLength(size);
+  const at = operandAddress(rec, 0, length + 80, false);
+  loadAt<u8>(at);
+  loadAt<u8>(at + length + 79);
+  getEnvironment(at, size);
+  for (let i: u32 = 0; i < 8; i++) {
+    const source = at + length + i * 10;
+    store<u64>(st(i), loadAt<u64>(source));
+    store<u16>(st(i), loadAt<u16>(source + 8), 8);
+  }
+}
