@@ -14,6 +14,7 @@ import { RamReader } from './ram-reader.js';
 import type { RamBlockInfo, RamRecord } from './ram-records.js';
 import { message, StreamReader } from './reader.js';
 import { writePong, writeShut } from './return-path.js';
+import { findSection, instancesOf } from './section-lookup.js';
 import { StreamWriter } from './writer.js';
 
 export interface IncomingOptions {
@@ -324,22 +325,15 @@ class Incoming {
     this.progress('active');
   }
 
-  /** Exact name with instance or alias; else the plain name that a handler with a bus path also answers to. */
   private find(section: SectionEvent): MigrationSection {
     const { idstr, instance } = section;
-    const found =
-      this.sections.find((own) => own.idstr === idstr && (own.instance === instance || own.alias === instance)) ??
-      this.sections.find((own) => own.compat?.idstr === idstr && (own.compat.instance === instance || own.alias === instance));
-    if (found) return found;
-    const sameName = this.sections.filter((own) => own.idstr === idstr || own.compat?.idstr === idstr).map((own) => own.instance);
-    return this.reader.fail(
-      'unknown-section',
-      `there is no section '${idstr}' instance ${instance} here; the two machines do not have the same devices`,
-      {
-        offset: section.offset,
-        expected: sameName.length > 0 ? `instance ${sameName.join(' or ')}` : 'a section of this machine',
-        got: `'${idstr}' instance ${instance}`,
-      },
+    return (
+      findSection(this.sections, idstr, instance) ??
+      this.reader.fail(
+        'unknown-section',
+        `there is no section '${idstr}' instance ${instance} here; the two machines do not have the same devices`,
+        { offset: section.offset, expected: instancesOf(this.sections, idstr), got: `'${idstr}' instance ${instance}` },
+      )
     );
   }
 

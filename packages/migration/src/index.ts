@@ -28,6 +28,7 @@ export * from './memory-channel.js';
 export { type MigrateOptions, type Migration, migrate, saveSnapshot } from './outgoing.js';
 export { checkedParameters, DEFAULT_PARAMETERS, type MigrationParameters, PARAMETERS } from './parameters.js';
 export { type ParseOptions, parseStream, type SectionCatalogue } from './parse.js';
+export { type MachineSummary, preflight, summarize } from './preflight.js';
 export { ArrayMemory, applyRamRecord, type Inflate, type RamMemory } from './ram-memory.js';
 export { RamReader, type RamReaderOptions } from './ram-reader.js';
 export { type MappedRamHeader, pagePath, type RamBlockInfo, type RamHandler, type RamRecord } from './ram-records.js';
