@@ -41,6 +41,13 @@ export interface BlockBackend {
   read(sector: number, target: Uint8Array): Promise<void>;
   write(sector: number, source: Uint8Array): Promise<void>;
   flush(): Promise<void>;
+  /**
+   * The same where the backend has the bytes at hand (memory): true = done. False, or no such method: ask through the promise.
+   * With a backend that always says true a machine stays deterministic.
+   */
+  readNow?(sector: number, target: Uint8Array): boolean;
+  writeNow?(sector: number, source: Uint8Array): boolean;
+  flushNow?(): boolean;
 }
 
 /** An Ethernet segment. Frames without FCS. */
