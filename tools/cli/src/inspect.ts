@@ -30,7 +30,7 @@ export const EXIT = { OK: 0, BAD_STREAM: 1, BAD_USE: 2 } as const;
 
 /**
  * Lists what is in a stream.
- * @returns 0; 1 if the stream is broken (what is good of it has been listed); 2 if the file or section is not there.
+ * @returns 0; 1 if the stream is broken (what is good of it has been listed); 2 if a file or the section is not there, or the folder cannot be written.
  */
 export async function runInspect(args: InspectArguments, output: CommandOutput): Promise<number> {
   let source: Awaited<ReturnType<typeof openSource>>;
@@ -40,9 +40,10 @@ export async function runInspect(args: InspectArguments, output: CommandOutput):
     output.error(`pagurus inspect: cannot open '${args.stream}': ${(error as Error).message}`);
     return EXIT.BAD_USE;
   }
-  const files = args.extractRam === undefined ? undefined : new BlockFiles(args.extractRam);
+  let files: BlockFiles | undefined;
   let inspection: Inspection;
   try {
+    if (args.extractRam !== undefined) files = new BlockFiles(args.extractRam);
     inspection = await inspectStream(source, {
       ...(args.catalogue ? { catalogue: args.catalogue } : {}),
       observe: (event) => {
@@ -51,6 +52,9 @@ export async function runInspect(args: InspectArguments, output: CommandOutput):
         else if (event.kind.startsWith('ram-')) applyRamRecord(event as Parameters<typeof applyRamRecord>[0], files, -1, inflate);
       },
     });
+  } catch (error) {
+    output.error(`pagurus inspect: ${describeError(error)}`);
+    return EXIT.BAD_USE;
   } finally {
     files?.close();
     await source.close();
