@@ -298,6 +298,9 @@ export const BLOCK_HASH_ENTRIES = 32768;
 export const DIRTY_MIGRATION = 0x100000;
 export const DIRTY_DISPLAY = 0x120000;
 
+/** Where the `takeDirty` export leaves what it took. */
+export const DIRTY_TAKEN = 0x140000;
+
 /** One u32 for each 4 KiB page of this memory: address of its code-page record, or 0 = holds no decoded code. */
 export const CODE_PAGES = 0x200000;
 

@@ -1,0 +1,301 @@
+/** The CPU: instance and memory of the WebAssembly module behind {@link CpuPort}. */
+import type { CpuidEntry } from './cpuid.js';
+import * as layout from './layout.js';
+import type { CpuBus, CpuExit, CpuPort, FlatRange } from './port.js';
+import { PAGE_SIZE, type RamExports, WasmRamBlock } from './ram-block.js';
+import { writeResetState } from './reset.js';
+
+export interface CpuOptions {
+  /** The compiled `cpu.wasm`. */
+  readonly module: WebAssembly.Module;
+  readonly bus: CpuBus;
+  /** RAM to make room for at once; more is added as blocks are allocated. Default 0. */
+  readonly ramBytes?: number;
+  /** What CPUID answers, and with it which instructions there are. Without it the CPU has none of the optional features. */
+  readonly cpuid?: readonly CpuidEntry[];
+  /** EDX after RESET: family, model, stepping. */
+  readonly resetEdx?: number;
+  /** 32 random bits for RDRAND; default: the host's generator. Deterministic machines pass their own. */
+  readonly random?: () => number;
+  /** A register that the machine follows was written: 8 = CR8, 0x1b = the local APIC's base. */
+  readonly notify?: (what: number) => void;
+}
+
+interface CpuExports extends RamExports {
+  initialize(): void;
+  run(limit: number): number;
+  resume(): number;
+  setLimit(limit: number): void;
+  requestExit(): void;
+  retired(): number;
+  setRetired(count: number): void;
+  ripLow(): number;
+  ripHigh(): number;
+  setInterrupt(level: number): void;
+  raiseNmi(): void;
+  setA20(on: number): void;
+  mapChanged(): void;
+  refresh(): void;
+  getFlags(): number;
+  setFlags(value: number): void;
+  dropCode(): void;
+  translate(low: number, high: number): number;
+}
+
+const WASM_PAGE = 65536;
+/** Blocks begin on a boundary of 32 pages, so that their dirty bits fill whole words. */
+const BLOCK_ALIGNMENT = 32 * PAGE_SIZE;
+const EXITS: readonly CpuExit[] = ['limit', 'halted', 'requested', 'shutdown'];
+const RANGE_KINDS = { ram: layout.MAP_RAM, rom: layout.MAP_ROM, io: layout.MAP_IO } as const;
+
+/** What a helper throws through the host to abandon its instruction. Never seen outside. */
+const UNWIND = { name: 'unwinding of a helper' };
+
+const randomWord = (): number => globalThis.crypto.getRandomValues(new Uint32Array(1))[0]!;
+
+export class Cpu implements CpuPort {
+  readonly memory: WebAssembly.Memory;
+  private readonly exports: CpuExports;
+  private readonly ramBlocks: WasmRamBlock[] = [];
+  private nextAddress = layout.RAM_BASE;
+  private running = false;
+  private cachedView: DataView;
+
+  /** @throws {RangeError} if the memory cannot be had. */
+  static create(options: CpuOptions): Cpu {
+    return new Cpu(options);
+  }
+
+  private constructor(private readonly options: CpuOptions) {
+    const { bus } = options;
+    const bytes = layout.RAM_BASE + (options.ramBytes ?? 0);
+    this.memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / WASM_PAGE), maximum: 65536 });
+    const instance = new WebAssembly.Instance(options.module, {
+      env: {
+        memory: this.memory,
+        abort: () => {
+          throw new Error('the CPU module aborted');
+        },
+      },
+      bus: {
+        portRead: (port: number, size: 1 | 2 | 4) => bus.portRead(port, size),
+        portWrite: (port: number, value: number, size: 1 | 2 | 4) => bus.portWrite(port, value >>> 0, size),
+        mmioRead: (address: number, size: 1 | 2 | 4) => bus.mmioRead(address, size),
+        mmioWrite: (address: number, value: number, size: 1 | 2 | 4) => bus.mmioWrite(address, value >>> 0, size),
+        acknowledge: () => bus.acknowledgeInterrupt(),
+        timestamp: () => this.view.setBigUint64(layout.HOST_SLOT, BigInt.asUintN(64, bus.timestamp()), true),
+        random32: options.random ?? randomWord,
+        notify: options.notify ?? (() => {}),
+        unwind: () => {
+          throw UNWIND;
+        },
+      },
+    });
+    this.exports = instance.exports as unknown as CpuExports;
+    this.cachedView = new DataView(this.memory.buffer);
+    this.exports.initialize();
+    this.writeCpuid();
+    this.reset();
+  }
+
+  /** The state block and all else, by the addresses of layout.ts. Not to be kept: growing memory replaces it. */
+  get view(): DataView {
+    if (this.cachedView.buffer !== this.memory.buffer) this.cachedView = new DataView(this.memory.buffer);
+    return this.cachedView;
+  }
+
+  // ------------------------------------------------------------------------------------------------ memory
+
+  get blocks(): readonly WasmRamBlock[] {
+    return this.ramBlocks;
+  }
+
+  /** @throws {RangeError} if the name is taken, the length is not whole pages, or there is no room in 4 GiB. */
+  allocate(name: string, length: number, maxLength = length): WasmRamBlock {
+    if (this.ramBlocks.some((block) => block.name === name)) throw new RangeError(`RAM block '${name}' exists already`);
+    if (length < 0 || maxLength < length || length % PAGE_SIZE !== 0 || maxLength % PAGE_SIZE !== 0) {
+      throw new RangeError(`RAM block '${name}': ${length} of ${maxLength} bytes: expected whole pages`);
+    }
+    const address = this.nextAddress;
+    const end = address + Math.ceil(maxLength / BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT;
+    // the last page of the 4 GiB stays free: addresses one behind the end must not wrap
+    if (end > 65535 * WASM_PAGE) throw new RangeError(`RAM block '${name}': no room for ${maxLength} bytes`);
+    const missing = Math.ceil(end / WASM_PAGE) - this.memory.buffer.byteLength / WASM_PAGE;
+    if (missing > 0) this.memory.grow(missing);
+    this.nextAddress = end;
+    const block = new WasmRamBlock(name, address, length, maxLength, this.memory, this.exports);
+    this.ramBlocks.push(block);
+    return block;
+  }
+
+  /** @throws {RangeError} for ranges that are not page-granular, not sorted, overlap, or are too many. */
+  setMemoryMap(ranges: readonly FlatRange[]): void {
+    const { view } = this;
+    let at = layout.MAP;
+    let end = 0;
+    let count = 0;
+    for (const range of ranges) {
+      if (range.kind === 'io') continue;
+      if (range.base % PAGE_SIZE !== 0 || range.length % PAGE_SIZE !== 0 || range.length <= 0 || range.base < end) {
+        throw new RangeError(
+          `memory map: range of ${range.length} bytes at ${range.base.toString(16)} does not fit behind ${end.toString(16)}`,
+        );
+      }
+      if (range.offset < 0 || range.offset % PAGE_SIZE !== 0 || range.offset + range.length > range.block.maxLength) {
+        throw new RangeError(`memory map: ${range.block.name} has no ${range.length} bytes at ${range.offset}`);
+      }
+      if (++count > layout.MAP_CAPACITY) throw new RangeError(`memory map: more than ${layout.MAP_CAPACITY} ranges`);
+      end = range.base + range.length;
+      view.setBigUint64(at, BigInt(range.base), true);
+      view.setBigUint64(at + 8, BigInt(end), true);
+      view.setUint32(at + 16, range.block.address + range.offset, true);
+      view.setUint32(at + 20, RANGE_KINDS[range.kind], true);
+      at += layout.MAP_STRIDE;
+    }
+    if (count === 0) view.setBigUint64(layout.MAP + 8, 0n, true);
+    view.setUint32(layout.MAP_COUNT, count, true);
+    this.exports.mapChanged();
+  }
+
+  setDirtyLogging(on: boolean): void {
+    this.view.setUint32(layout.DIRTY_LOGGING, on ? 1 : 0, true);
+    if (on) for (const block of this.ramBlocks) block.markAllDirty();
+  }
+
+  // ------------------------------------------------------------------------------------------------ pins
+
+  setA20(on: boolean): void {
+    this.exports.setA20(on ? 1 : 0);
+  }
+
+  setInterrupt(level: boolean): void {
+    this.exports.setInterrupt(level ? 1 : 0);
+  }
+
+  nmi(): void {
+    this.exports.raiseNmi();
+  }
+
+  reset(): void {
+    if (this.running) throw new Error('reset of a running CPU: ask it to exit first');
+    const features = this.view.getUint32(layout.FEATURE_1_EDX, true);
+    const machineCheck = 1 << 14;
+    writeResetState(this.view, this.options.resetEdx ?? 0, (features & machineCheck) !== 0);
+    this.exports.setFlags(2);
+    this.exports.refresh();
+  }
+
+  // ------------------------------------------------------------------------------------------------ running
+
+  get instructions(): number {
+    return this.exports.retired();
+  }
+
+  set instructions(count: number) {
+    this.exports.setRetired(count);
+  }
+
+  get halted(): boolean {
+    return this.view.getUint32(layout.HALTED, true) !== 0;
+  }
+
+  run(limit: number): CpuExit {
+    if (this.running) throw new Error('the CPU runs already');
+    this.running = true;
+    try {
+      let fresh = true;
+      for (;;) {
+        try {
+          return EXITS[fresh ? this.exports.run(limit) : this.exports.resume()]!;
+        } catch (error) {
+          if (error !== UNWIND) throw error;
+          fresh = false;
+        }
+      }
+    } finally {
+      this.running = false;
+    }
+  }
+
+  setLimit(limit: number): void {
+    this.exports.setLimit(limit);
+  }
+
+  requestExit(): void {
+    this.exports.requestExit();
+  }
+
+  // ------------------------------------------------------------------------------------------------ state from outside
+
+  /** EFLAGS; its arithmetic bits are kept in another form while the CPU runs. */
+  getFlags(): number {
+    return this.exports.getFlags() >>> 0;
+  }
+
+  setFlags(value: number): void {
+    this.exports.setFlags(value);
+  }
+
+  /** After writing architectural state through {@link view}: derives the rest, forgets translations. */
+  refresh(): void {
+    this.exports.refresh();
+  }
+
+  /** Instruction pointer, of the current instruction inside a bus callback. */
+  get rip(): bigint {
+    return (BigInt(this.exports.ripHigh() >>> 0) << 32n) | BigInt(this.exports.ripLow() >>> 0);
+  }
+
+  /** Forgets all decoded code. */
+  dropCode(): void {
+    this.exports.dropCode();
+  }
+
+  /** Address in {@link memory} behind a linear address as the supervisor reads it, or undefined where there is no RAM. */
+  translate(linear: bigint): number | undefined {
+    const address = this.exports.translate(Number(linear & 0xffffffffn), Number((linear >> 32n) & 0xffffffffn)) >>> 0;
+    return address === 0 ? undefined : address;
+  }
+
+  /** Bytes at a linear address, up to the first page that is not RAM. */
+  readLinear(linear: bigint, length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const at = linear + BigInt(done);
+      const count = Math.min(length - done, PAGE_SIZE - Number(at & 0xfffn));
+      const address = this.translate(at);
+      if (address === undefined) break;
+      bytes.set(new Uint8Array(this.memory.buffer, address, count), done);
+      done += count;
+    }
+    return bytes.subarray(0, done);
+  }
+
+  private writeCpuid(): void {
+    const { view } = this;
+    const entries = this.options.cpuid ?? [];
+    if (entries.length > layout.CPUID_CAPACITY)
+      throw new RangeError(`${entries.length} CPUID leaves: at most ${layout.CPUID_CAPACITY}`);
+    entries.forEach(({ leaf, subleaf, eax, ebx, ecx, edx }, i) => {
+      const words = [leaf, subleaf ?? 0xffffffff, eax, ebx, ecx, edx];
+      words.forEach((word, k) => void view.setUint32(layout.CPUID_TABLE + i * layout.CPUID_STRIDE + k * 4, word, true));
+    });
+    view.setUint32(layout.CPUID_COUNT, entries.length, true);
+    const find = (leaf: number, subleaf: number) =>
+      entries.find((entry) => entry.leaf === leaf && (entry.subleaf === undefined || entry.subleaf === subleaf));
+    const [one, seven, extended, state, sizes] = [find(1, 0), find(7, 0), find(0x80000001, 0), find(0xd, 1), find(0x80000008, 0)];
+    const word = (at: number, value: number | undefined) => void view.setUint32(at, value ?? 0, true);
+    word(layout.FEATURE_1_EDX, one?.edx);
+    word(layout.FEATURE_1_ECX, one?.ecx);
+    word(layout.FEATURE_7_EBX, seven?.ebx);
+    word(layout.FEATURE_7_ECX, seven?.ecx);
+    word(layout.FEATURE_7_EDX, seven?.edx);
+    word(layout.FEATURE_80000001_EDX, extended?.edx);
+    word(layout.FEATURE_80000001_ECX, extended?.ecx);
+    word(layout.FEATURE_D_1_EAX, state?.eax);
+    const physicalBits = sizes ? sizes.eax & 0xff : 36;
+    const reserved = ((1n << 52n) - 1n) & ~((1n << BigInt(physicalBits)) - 1n);
+    view.setBigUint64(layout.PHYSICAL_RESERVED, reserved, true);
+  }
+}
