@@ -1,9 +1,11 @@
 import { errorLine } from '@pagurus/host-node';
 import { Command, CommanderError, Option } from 'commander';
 import { runConvert } from './convert.js';
+import { runDemo } from './demo.js';
 import { EXIT_CODE_TEXT, EXIT_CODES } from './exit-codes.js';
 import { runInspect } from './inspect.js';
 import { printCompat, printCpus, printDevice, printDevices, printMachines } from './lists.js';
+import { ownProgram } from './machine-process.js';
 import { type CommandHost, runCommand } from './run.js';
 import { VERSION } from './version.js';
 
@@ -111,5 +113,14 @@ function program(host: CommandHost, done: (code: number) => void): Command {
     .addOption(json())
     .addOption(new Option('--target <target>', 'whose').choices(['i386', 'x86_64']).default('i386'))
     .action((options: { json?: boolean; target: 'i386' | 'x86_64' }) => printCpus(options.target, list(options)));
+  root
+    .command('demo')
+    .description('boot the embedded guest and move it, running, to another process')
+    .addOption(json())
+    .option('--interactive', 'leave the guest at its prompt afterwards')
+    .action(async (options: { json?: boolean; interactive?: boolean }) => {
+      const { interactive = false, json: machineReadable = false } = options;
+      done(await runDemo({ interactive, json: machineReadable, program: ownProgram() }, host));
+    });
   return root;
 }
