@@ -29,7 +29,7 @@ const { createVectorCpu } = await import('../src/vector-cpu.ts');
 
 const data = readFileSync(path);
 const file = new VectorFile(new Uint8Array(data[0] === 0x1f ? gunzipSync(data) : data));
-const cpu = await createVectorCpu(readFileSync(new URL('../wasm/cpu.wasm', import.meta.url)));
+const cpu = createVectorCpu(new WebAssembly.Module(readFileSync(new URL('../wasm/cpu.wasm', import.meta.url))));
 const machine = new VectorMachine(cpu, file, values.host);
 const checker = new VectorChecker(file, values.host);
 const groups = values.cat?.split(',');
