@@ -16,3 +16,4 @@ export type * from './port.js';
 export { registerLines } from './registers.js';
 export { CpuCommonState, CpuState, cpuCommonDescription, cpuDescription, type Target } from './state.js';
 export { type CpuAccess, computeHflags, syncFromCpu, syncToCpu } from './state-sync.js';
+export { cpuWasmUrl } from './wasm-url.js';
