@@ -34,6 +34,8 @@ export interface Codec<V> {
   /** JSON form and back. */
   toJson(value: V): unknown;
   fromJson(json: unknown, current: V): V;
+  /** `size` in schemas, where it is not the encoded size: QEMU shows that of the C type. */
+  readonly hostSize?: number;
   /** JSON Schema of the JSON form; without it any value passes. */
   readonly jsonSchema?: object;
   /** Values for tests; {@link drawState} picks from them. */

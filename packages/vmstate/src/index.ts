@@ -2,6 +2,7 @@ export { drawState } from './arbitrary.js';
 export { type SizeBounds, sizeBounds } from './bounds.js';
 export { Path, Reader, Writer } from './bytes.js';
 export { capture } from './capture.js';
+export { breaks, type CheckOptions, checkSchemas, type Finding, type FindingCode } from './check.js';
 export { cloneState, copyState } from './clone.js';
 export * from './description.js';
 export { type Difference, diff, diffTrees, equals } from './diff.js';
@@ -14,5 +15,14 @@ export { type Decoded, decode, type LoadOptions, load } from './load.js';
 export { compile, type Plan } from './plan.js';
 export { restore } from './restore.js';
 export { describe, type Saved, type SaveOptions, save, saveDescribed } from './save.js';
+export {
+  type MachineSchema,
+  machineSchema,
+  type SchemaDescription,
+  type SchemaField,
+  type SchemaSection,
+  schemaFromVmdesc,
+  sectionSchema,
+} from './schema.js';
 export { encodeTree, type FieldNode, isStruct, type StructNode, type TreeEntry, type TreeValue } from './tree.js';
 export type { Vmdesc, VmdescDevice, VmdescField, VmdescMembers } from './vmdesc.js';
