@@ -116,12 +116,13 @@ export class VectorMachine {
     ram.write(CODE.base + vector.codeOffset, vector.code.subarray(0, room));
     if (this.mode !== vector.mode) this.prepare(vector.mode);
     this.enter(vector);
-    const exit = cpu.run(cpu.instructions + 1000);
-    if (exit !== 'halted')
-      throw new Error(`vector ${vector.index}: the CPU came back with "${exit}" instead of halting in a handler`);
-    const result = this.collect(vector);
-    ram.write(CODE.base + vector.codeOffset, new Uint8Array(room).fill(HALT));
-    return result;
+    try {
+      const exit = cpu.run(cpu.instructions + 1000);
+      if (exit !== 'halted') throw new Error(`vector ${vector.index}: the CPU came back with "${exit}" instead of halting in a handler`);
+      return this.collect(vector);
+    } finally {
+      ram.write(CODE.base + vector.codeOffset, new Uint8Array(room).fill(HALT));
+    }
   }
 
   // ------------------------------------------------------------------------------------------------ tables

@@ -17,6 +17,8 @@
  *     | width  | space       | scale |   space: 0 flat 32 bit, 1 flat 64 bit, 2 the same through the stack segment, 3 + n segment n
  *     +--------+-------------+-------+
  *
+ * AssemblyScript widens a `load<u32>` in a 64-bit context before it adds: a sum that must wrap stands in u32(…).
+ *
  * Branches: displacement = target relative to the block's start, immediate = the block there once known, base = width of the target.
  */
 
@@ -37,7 +39,7 @@ const put = (t, value) => `put<${t}>(load<u8>(rec, 2), ${value});`;
 const address = (n, write) => `
       const k: u32 = load<u8>(rec, 6);
       let a: u64;
-      if (k < 4) a = u64(load<u32>(load<u8>(rec, 4), GPR) + (load<u32>(load<u8>(rec, 5), GPR) << k) + load<u32>(rec, 8));
+      if (k < 4) a = u64(u32(load<u32>(load<u8>(rec, 4), GPR) + (load<u32>(load<u8>(rec, 5), GPR) << k) + load<u32>(rec, 8)));
       else if (k < 12) a = load<u64>(load<u8>(rec, 4), GPR) + (load<u64>(load<u8>(rec, 5), GPR) << (k & 3)) + i64(load<i32>(rec, 8));
       else { store<u32>(CURRENT_RECORD, rec); a = segmentedAddress(rec, ${n}, ${write}); if (faulted()) break; }`;
 const entry = `
@@ -83,7 +85,7 @@ const chain = `
 const stack = (n, offset, write) => `
       const k: u32 = load<u8>(rec, 6);
       let a: u64;
-      if (k == 0) a = u64(load<u32>(RSP, GPR) ${offset});
+      if (k == 0) a = u64(u32(load<u32>(RSP, GPR) ${offset}));
       else if (k == 8) a = load<u64>(RSP, GPR) ${offset};
       else { store<u32>(CURRENT_RECORD, rec); a = stackAddress(${offset || 0}, ${n}, ${write}); if (faulted()) break; }`;
 const moveStack = (by) => `
@@ -224,7 +226,8 @@ for (const name of ['BT', 'BTS', 'BTR', 'BTC']) {
   op(`${name}8`, 'unreachable();');
   for (const size of [16, 32, 64]) {
     const t = T[size];
-    op(`${name}${size}`, `${put(t, `${name.toLowerCase()}<${t}>(${dst(t)}, u32(${src(t)}) + load<u32>(rec, 12))`)} ${NEXT}`);
+    const value = `${name.toLowerCase()}<${t}>(${dst(t)}, u32(${src(t)}) + load<u32>(rec, 12))`;
+    op(`${name}${size}`, `${name === 'BT' ? `${value};` : put(t, value)} ${NEXT}`);
   }
 }
 /** dst, src; two-operand register forms without 8-bit size. IMUL's third operand is the immediate (src = zero, product of src and immediate otherwise). */

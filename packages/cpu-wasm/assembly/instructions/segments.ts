@@ -111,11 +111,19 @@ export function lsl<T>(rec: u32): void {
 }
 export function arpl(rec: u32): void {
   protectedOnly();
-  const at: u32 = load<u8>(rec, 2);
-  const sel = get<u16>(at);
-  const rpl = get<u16>(load<u8>(rec, 3)) & 3;
+  const modrm = (load<u32>(rec, 12) >> 8) & 0xff;
+  const rpl = get<u16>(modrm & 0x38) & 3;
+  if (modrm >= 0xc0) {
+    const at = (modrm & 7) << 3;
+    const sel = get<u16>(at);
+    if ((sel & 3) < rpl) put<u16>(at, (sel & ~3) | rpl);
+    setZero((sel & 3) < rpl);
+    return;
+  }
+  const sel = loadAt<u16>(operandAddress(rec, 0, 2, false));
   const lower = (sel & 3) < rpl;
-  if (lower) put<u16>(at, (sel & ~3) | rpl);
+  // written only if it changes
+  if (lower) storeAt<u16>(operandAddress(rec, 0, 2, true), (sel & ~3) | rpl);
   setZero(lower);
 }
 
