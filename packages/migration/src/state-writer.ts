@@ -11,8 +11,11 @@ import { RamWriter } from './ram-writer.js';
 import { formatJson } from './vmdesc.js';
 import type { StreamWriter } from './writer.js';
 
-/** Section ids only tie parts and footers to their beginnings; RAM takes the first. */
-const RAM_SECTION_ID = 0;
+/**
+ * Section ids only tie parts and footers to their beginnings. Not 0 for RAM: QEMU's loader takes a part with id 0 for one of the first
+ * section that it has not seen yet.
+ */
+const RAM_SECTION_ID = 1;
 
 /** What a page was sent as. */
 export type SentPage = 'zero' | 'normal';
