@@ -400,7 +400,8 @@ export function decode(from: u32, to: u32, rec: u32, offset: u32): u32 {
   const needs: u32 = load<u8>(at, 7);
   if (needs && !feature(featureWord(needs), featureBit(needs))) valid = false;
 
-  if (valid) {
+  if (load<u8>(at) == 1) {
+    // also for what is invalid in this mode: its bytes are fetched
     const opcode = byte;
     decodeOperand(load<u8>(at, 1), opcode);
     kind0 = outKind;

@@ -8,3 +8,4 @@ export * from './instructions/strings';
 export * from './instructions/system';
 export * from './instructions/segments';
 export * from './instructions/misc';
+export * from './x87/escape';

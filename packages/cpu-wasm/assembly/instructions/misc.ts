@@ -1,9 +1,10 @@
-/** Invalid opcodes, the coprocessor's gate, system management. */
+/** Invalid opcodes, WAIT, system management. */
 import { bt, btc, btr, bts } from '../alu';
 import { GP, NM, fault, faultCode, ud } from '../exceptions';
 import { signExtend } from '../flags';
 import { address, loadAt, offsetOf, probeWrite, segmentOf, storeAt } from '../memory';
-import { CR0_EM, CR0_MP, CR0_TS, cr0, get } from '../state';
+import { CR0_MP, CR0_TS, cr0, get } from '../state';
+import { checkPending } from '../x87/escape';
 
 export function invalid(rec: u32): void {
   ud();
@@ -14,11 +15,7 @@ export function tooLong(rec: u32): void {
 }
 export function wait(rec: u32): void {
   if ((cr0() & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS)) fault(NM);
-}
-/** x87 instructions: without a coprocessor (CPUID says so) they trap for emulation, or are invalid where the system does not ask for that. */
-export function escape(rec: u32): void {
-  if (cr0() & (CR0_EM | CR0_TS)) fault(NM);
-  ud();
+  checkPending();
 }
 /** Outside system management mode RSM is invalid; that mode itself is not there yet. */
 export function rsm(rec: u32): i32 {

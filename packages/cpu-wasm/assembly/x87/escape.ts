@@ -2,12 +2,12 @@
  * x87 instructions: opcodes D8 to DF. [SDM 2A/2B: F*; 1:8]
  * The order in each: operands (which may fault), computation on globals, memory results (which may fault), registers, status.
  */
-import { CS, CURRENT_RECORD, FPU_CONTROL, FPU_CS, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, GPR, SEG_SELECTOR } from '../../src/layout';
+import { CS, FEATURE_1_EDX, FPU_CONTROL, FPU_CS, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, GPR, SEG_SELECTOR } from '../../src/layout';
 import { instructionAddress } from '../blocks';
 import { fault, MF, NM, ud } from '../exceptions';
 import { condition } from '../flags';
 import { loadAt, offsetOf, operandAddress, probeWrite, segmentOf, storeAt } from '../memory';
-import { cr0, CR0_EM, CR0_NE, CR0_TS, RAX, segment } from '../state';
+import { cr0, CR0_EM, CR0_NE, CR0_TS, feature, RAX, segment } from '../state';
 import { add, compare, divide, multiply, squareRoot } from './arithmetic';
 import { clearExceptions, ferr, initialize, loadEnvironment, restoreState, saveState, storeEnvironment } from './environment';
 import { compareFlags, setComparison } from './compare';
@@ -32,9 +32,10 @@ function pendingError(): void {
   ferr();
 }
 
-/** x87 is there for the program: CR0.EM and CR0.TS are clear. */
+/** Without a coprocessor (CPUID says so) they trap for emulation, or are invalid where the system does not ask for that. */
 function available(): void {
   if (cr0() & (CR0_EM | CR0_TS)) fault(NM);
+  if (!feature(FEATURE_1_EDX, 0)) ud();
 }
 
 function track(rec: u32, memory: bool): void {
@@ -48,7 +49,7 @@ function track(rec: u32, memory: bool): void {
   }
 }
 
-export function escape(rec: u32): i32 {
+export function escape(rec: u32): void {
   const word = load<u32>(rec, 12);
   const opcode = (word >> 16) & 7;
   const modrm = (word >> 8) & 0xff;
@@ -56,7 +57,6 @@ export function escape(rec: u32): i32 {
   available();
   if (modrm < 0xc0) memoryForm(rec, opcode, reg, word & 0xff);
   else registerForm(rec, opcode, reg, modrm & 7);
-  return 0;
 }
 
 // ---------------------------------------------------------------- memory forms
