@@ -250,6 +250,7 @@ export class Machine implements MigrationTarget {
   reset(): void {
     this.pendingReset = undefined;
     this.pendingShutdown = undefined;
+    for (const block of this.cpu.blocks) for (let at = 0; at < block.usedLength; at += PAGE) block.fillPage(at, 0);
     this.resetDevices();
   }
 
@@ -297,14 +298,14 @@ export class Machine implements MigrationTarget {
   }
 
   private timerDevice() {
-    const { time, clock } = this;
+    const { time } = this;
     return {
       sections: [section(timerVmState, time.state)],
       reset() {},
       beforeSave: () => time.beforeSave(),
       resume: () => {
+        // Nothing fires here: what is armed now dates from before the load, until each device has re-armed its own.
         if (time.counting) this.cpu.instructions = Number(time.state.icount);
-        clock.runDue();
       },
     };
   }
@@ -347,7 +348,8 @@ export class Machine implements MigrationTarget {
 
   private resetDevices(): void {
     for (const { block, offset, bytes } of this.composer.roms) block.write(offset, bytes);
-    for (const { device } of this.devices) device.reset();
+    // Backwards: who is interrupted was created before who interrupts, and is reset after it, so that no edge of a reset remains.
+    for (const { device } of [...this.devices].reverse()) device.reset();
     for (const hook of this.composer.afterReset) hook();
     this.pushMap();
   }

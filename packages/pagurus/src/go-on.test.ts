@@ -79,7 +79,7 @@ describe('live migration', () => {
     const destination = await guest({ icount: { shift: 3, sleep: true } });
     source.type('dirty 8\r');
     source.machine.start();
-    await timer.sleep(700);
+    await timer.sleep(1200);
     const [there, here] = channelPair();
     const arriving = incoming(destination.machine, here, { timer });
     const { done } = migrate(source.machine, there, { timer, parameters: { 'max-bandwidth': 64 * 2 ** 20 } });
