@@ -44,7 +44,9 @@ export async function openConsoles(options: RunOptions, host: ConsoleHost): Prom
     }
     const character = await openCharacter(spec, {
       signal: spec.kind === 'stdio' && !spec.mux,
-      listening: (uri) => host.note(`${who}: listening on ${uri}`),
+      listening: (uri) => {
+        if (spec.kind === 'socket' && spec.wait) host.note(`${who}: waiting for a client on ${uri}`);
+      },
     });
     opened.push(character);
     return character;

@@ -122,7 +122,7 @@ export async function runDemo(options: DemoOptions, host: CommandHost): Promise<
     const source = start('source', 'stdio');
     const lines = new ConsoleLines((text, from) => stage.line(`${from.padEnd(11)} | ${text}`));
     source.onConsole = (bytes) => lines.push(bytes, 'source');
-    await source.untilConsole(new RegExp(`beat ${BEATS_BEFORE} .*\\n`));
+    await source.untilConsole(new RegExp(`beat ${BEATS_BEFORE} [^\\n]*\\n`));
 
     const destination = start('destination', options.interactive ? 'mon:stdio' : 'stdio', '-incoming', 'tcp:127.0.0.1:0');
     const waiting: Buffer[] = [];
@@ -147,7 +147,7 @@ export async function runDemo(options: DemoOptions, host: CommandHost): Promise<
     const before = lines.follower.beats.length;
     destination.onConsole = (bytes) => lines.push(bytes, 'destination');
     for (const bytes of waiting) lines.push(bytes, 'destination');
-    const last = new RegExp(`beat ${before + BEATS_AFTER} .*\\n`);
+    const last = new RegExp(`beat ${before + BEATS_AFTER} [^\\n]*\\n`);
     await destination.untilConsole(last);
     destination.type('sum\r');
     const [, memory] = await destination.untilConsole(/(sum pages=.*)\r\n/);

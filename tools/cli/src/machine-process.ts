@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { embeddedGuest } from '@pagurus/guests';
-import { MONITOR_PROMPT } from '@pagurus/host-node';
+import { HostError, MONITOR_PROMPT } from '@pagurus/host-node';
 import type { MigrationInfo } from '@pagurus/migration';
 import { UsageError } from './usage-error.js';
 
@@ -85,7 +85,9 @@ export class MachineProcess {
       };
       const fail = (why: string): void => {
         done();
-        reject(new Error(`${this.name}: ${why} before ${what}${this.errors === '' ? '' : `: ${this.errors.trim()}`}`));
+        reject(
+          new HostError('process', `${this.name}: ${why} before ${what}${this.errors === '' ? '' : `: ${this.errors.trim()}`}`),
+        );
       };
       const look = (): void => {
         const found = find();
@@ -131,7 +133,7 @@ export class MachineProcess {
       .slice(this.answer.indexOf('\n') + 1, -MONITOR_PROMPT.length)
       .trim()
       .replaceAll('\r', '');
-    if (text.startsWith('Error: ')) throw new Error(`${this.name}: ${command}: ${text.slice(7)}`);
+    if (text.startsWith('Error: ')) throw new HostError('process', `${this.name}: ${command}: ${text.slice(7)}`);
     return text;
   }
 

@@ -13,11 +13,11 @@ export const BAR_OPTIONS: Options = {
   fps: 10,
 };
 
-/** How far a migration is: 0 to 100, never going back within a bar, for a running guest makes pages dirty again. */
+/** How far a migration is: 0 to 100. Goes back when a running guest makes pages dirty again; a bar keeps the most it has shown. */
 export function migrationShare(info: MigrationInfo): number {
   if (info.status === 'completed') return 100;
   const { ram } = info;
-  if (!ram || ram.total === 0) return 0;
+  if (!ram || ram.total === 0 || ram.normal + ram.duplicate === 0) return 0;
   return Math.floor(Math.max(0, Math.min(99, 100 * (1 - ram.remaining / ram.total))));
 }
 

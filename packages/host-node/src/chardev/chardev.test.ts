@@ -166,7 +166,8 @@ describe('backends', () => {
         address = uri;
       },
     });
-    const frontend = taker();
+    let clients = 0;
+    const frontend = Object.assign(taker(), { opened: () => clients++ });
     backend.connect(frontend);
     backend.write(bytes('nobody hears this'));
     const port = Number(/:(\d+)$/.exec(address)![1]);
@@ -184,6 +185,7 @@ describe('backends', () => {
       client.end();
       await until(() => !backend.description.includes('connected'));
     }
+    expect(clients).toBe(2);
     await backend.close();
   });
 

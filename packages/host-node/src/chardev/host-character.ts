@@ -8,6 +8,11 @@ export interface HostCharacter extends FlowControlledBackend {
   close(): Promise<void>;
 }
 
+/** A frontend that wants to know when somebody new is at the other end (a socket's next client). */
+export interface GreetingFrontend extends CharacterFrontend {
+  opened?(): void;
+}
+
 /** Bytes a guest may leave waiting before the host's source is paused. */
 const HIGH_WATER = 65536;
 
@@ -15,7 +20,7 @@ const HIGH_WATER = 65536;
  * What waits for a frontend. Host sources push; the frontend takes as much as it has room for, now or when it says `ready`.
  */
 export class InputQueue {
-  private frontend: CharacterFrontend | undefined;
+  private frontend: GreetingFrontend | undefined;
   private readonly chunks: Uint8Array[] = [];
   private waiting = 0;
   private delivering = false;
@@ -26,6 +31,11 @@ export class InputQueue {
   connect(frontend: CharacterFrontend): void {
     this.frontend = frontend;
     this.deliver();
+  }
+
+  /** Somebody new is there. */
+  opened(): void {
+    this.frontend?.opened?.();
   }
 
   push(bytes: Uint8Array): void {

@@ -1,5 +1,5 @@
 import type { CharacterFrontend, FlowControlledBackend } from '@pagurus/device-model';
-import { type HostCharacter, InputQueue } from './host-character.js';
+import { type GreetingFrontend, type HostCharacter, InputQueue } from './host-character.js';
 
 /** What the escape key can ask for. */
 export interface MuxActions {
@@ -40,7 +40,12 @@ export class CharacterMux {
     private readonly backend: HostCharacter,
     private readonly actions: MuxActions,
   ) {
-    backend.connect({ canReceive: () => 4096, receive: (bytes) => this.receive(bytes) });
+    const frontend: GreetingFrontend = {
+      canReceive: () => 4096,
+      receive: (bytes) => this.receive(bytes),
+      opened: () => this.ports[this.focus]?.opened(),
+    };
+    backend.connect(frontend);
   }
 
   /** A further frontend's side. The first one has the focus. */

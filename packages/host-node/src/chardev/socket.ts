@@ -36,6 +36,7 @@ export async function socketCharacter(options: SocketCharacterOptions): Promise<
     socket.on('close', () => {
       if (client === socket) client = undefined;
     });
+    queue.opened();
     arrived();
   };
   let name = formatMigrationUri(options.uri);

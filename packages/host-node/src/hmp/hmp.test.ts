@@ -325,6 +325,15 @@ describe('monitor session', () => {
     expect(shown()).toContain('savevm ./krebs-ö\r\nsaved to ./krebs-ö');
   });
 
+  it('greets every new client of a socket', async () => {
+    const { session, type, shown, clear } = setup();
+    await type('half a li');
+    clear();
+    session.opened();
+    await type('info status\r');
+    expect(shown()).toMatch(/^Pagurus .*\r\n\(qemu\) info status\r\nVM status: running/);
+  });
+
   it('behind a mux it greets when it gets the focus', () => {
     const { session, shown } = setup(fakeTarget(), false);
     expect(shown()).toBe('');

@@ -1,5 +1,5 @@
-import type { CharacterBackend, CharacterFrontend } from '@pagurus/device-model';
-import { signalReady } from '../chardev/host-character.js';
+import type { CharacterBackend } from '@pagurus/device-model';
+import { type GreetingFrontend, signalReady } from '../chardev/host-character.js';
 import { errorLine } from '../errors.js';
 import { executeMonitorLine } from './commands.js';
 import type { MonitorTarget } from './target.js';
@@ -14,7 +14,7 @@ const LINE_MOST = 4096;
 /**
  * A human at a character device: prompt, echo, line editing (backspace, Ctrl-U, Ctrl-C, history), one command at a time.
  */
-export class MonitorSession implements CharacterFrontend {
+export class MonitorSession implements GreetingFrontend {
   private line = '';
   private readonly history: string[] = [];
   private historyAt = 0;
@@ -38,6 +38,13 @@ export class MonitorSession implements CharacterFrontend {
     if (!this.greeted) this.print(`Pagurus ${this.target.version} monitor - type 'help' for more information\n`);
     this.greeted = true;
     if (!this.busy) this.show();
+  }
+
+  /** A new client at a socket. */
+  opened(): void {
+    this.greeted = false;
+    this.line = '';
+    this.focused();
   }
 
   /** While a command runs, what is typed waits in the backend. */
