@@ -42,7 +42,8 @@ function structBounds(description: Description<never>, sample: Keyed, version: n
   return { min, max };
 }
 
-function fieldBounds(field: Field, sample: Keyed, sent: ReadonlySet<string>): SizeBounds {
+/** Bounds of one field that is present. `sent`: keys whose value travels, so that a count among them can be anything. */
+export function fieldBounds(field: Field, sample: Keyed, sent: ReadonlySet<string>): SizeBounds {
   const exactly = (size: number): SizeBounds => ({ min: size, max: size });
   const times = ({ min, max }: SizeBounds, least: number, most: number): SizeBounds => ({ min: min * least, max: max * most });
   const nested = (description: Description<object>, value: object, at = description.version) =>

@@ -3,10 +3,17 @@ export { type SizeBounds, sizeBounds } from './bounds.js';
 export { Path, Reader, Writer } from './bytes.js';
 export { capture } from './capture.js';
 export { breaks, type CheckOptions, checkSchemas, type Finding, type FindingCode } from './check.js';
+export { checkEffective, type EffectiveSchema } from './check-effective.js';
 export { cloneState, copyState } from './clone.js';
 export * from './description.js';
 export { type Difference, diff, diffTrees, equals } from './diff.js';
 export { abbreviate, type DynamicField, type DynamicSection, decodeWithVmdesc, hexOf, type PlainValue } from './dynamic.js';
+export {
+  type EffectiveDescription,
+  type EffectiveField,
+  effectiveSchema,
+  type Presence as EffectivePresence,
+} from './effective.js';
 export * from './fields.js';
 export { type DynamicDescription, type DynamicState, descriptionFromVmdesc } from './from-vmdesc.js';
 export { fromJson, type Json, toJson, treeToJson } from './json.js';
