@@ -51,11 +51,8 @@ export function serveMachine(scope: MessageEnd, cpuModule: WebAssembly.Module): 
     stop: () => machine().stop('paused'),
     reset: () => machine().requestReset('page'),
     async save() {
-      const target = machine();
-      const running = target.runState === 'running';
       const channel = collectingChannel();
-      await saveSnapshot(target, channel);
-      if (running) target.start();
+      await saveSnapshot(machine(), channel);
       return channel.bytes();
     },
     async load(stream) {
@@ -67,8 +64,12 @@ export function serveMachine(scope: MessageEnd, cpuModule: WebAssembly.Module): 
     },
     async migrate(url) {
       const channel = await openWebSocket(url);
-      const result = await migrate(machine(), channel, { timer }).completed;
-      return { transferred: result.ram.transferred, rounds: result.ram['dirty-sync-count'], downtime: result.downtime };
+      const info = await migrate(machine(), channel, { timer }).done;
+      return {
+        transferred: info.ram?.transferred ?? 0,
+        rounds: info.ram?.['dirty-sync-count'] ?? 0,
+        downtime: info.downtime ?? 0,
+      };
     },
     async incoming(url) {
       const { runState } = await incoming(machine(), await openWebSocket(url), { timer });

@@ -36,6 +36,8 @@ export interface MachineConfig {
   readonly noDefaults?: boolean;
   /** `-vga`: undefined = the machine's default. */
   readonly vga?: 'none' | 'std';
+  /** `-nographic`: firmware talks to the serial port instead of the screen. */
+  readonly noGraphic?: boolean;
   readonly name?: string;
   /** 16 bytes. */
   readonly uuid?: Uint8Array;

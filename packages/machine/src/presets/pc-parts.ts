@@ -155,7 +155,7 @@ export function tellFirmware(composer: Composer, parts: IsaParts, layout: Memory
   items.addBytes(FW_CFG.RAM_SIZE, littleEndian(composer.memorySize, 8));
   items.addBytes(FW_CFG.NB_CPUS, littleEndian(1, 2));
   items.addBytes(FW_CFG.MAX_CPUS, littleEndian(1, 2));
-  items.addBytes(FW_CFG.NOGRAPHIC, littleEndian(config.vga === undefined || config.vga === 'none' ? 1 : 0, 2));
+  items.addBytes(FW_CFG.NOGRAPHIC, littleEndian(config.noGraphic ? 1 : 0, 2));
   items.addBytes(FW_CFG.BOOT_MENU, littleEndian(config.boot?.menu ? 1 : 0, 2));
   items.addBytes(FW_CFG.IRQ0_OVERRIDE, littleEndian(1, 4));
   items.addBytes(FW_CFG.NUMA, new Uint8Array(16));
