@@ -151,8 +151,8 @@ class Run {
   constructor(
     private readonly machine: Machine,
     private readonly options: RunOptions,
-    consoles: Consoles,
-    keyboard: KeyboardInput,
+    private readonly consoles: Consoles,
+    private readonly keyboard: KeyboardInput,
     private readonly events: EventLog,
     private readonly host: CommandHost,
   ) {
@@ -176,17 +176,6 @@ class Run {
         this.finish(EXIT_CODES.FAILED);
       },
     });
-    if (consoles.monitor) {
-      const monitor = new MachineMonitor({
-        machine,
-        migration: this.migration,
-        keyboard,
-        version: VERSION,
-        name: options.name,
-        quit: () => this.finish(EXIT_CODES.OK),
-      });
-      new MonitorSession(monitor, consoles.monitor.backend, consoles.monitor.greet);
-    }
   }
 
   async go(): Promise<number> {
@@ -209,9 +198,11 @@ class Run {
     try {
       if (options.incoming !== undefined) {
         machine.stop('inmigrate');
+        this.openMonitor();
         if (options.incoming !== 'defer') await this.expect(options.incoming);
       } else {
         if (options.loadvm !== undefined) await migration.loadSnapshot(snapshotPath(options.loadvm));
+        this.openMonitor();
         if (!options.startStopped) machine.start();
       }
       return await this.ended;
@@ -225,6 +216,15 @@ class Run {
 
   finish(code: number): void {
     this.resolve(code);
+  }
+
+  /** Only when the machine stands as the command line wants it. */
+  private openMonitor(): void {
+    const { machine, migration, keyboard, options, consoles } = this;
+    if (!consoles.monitor) return;
+    const quit = (): void => this.finish(EXIT_CODES.OK);
+    const monitor = new MachineMonitor({ machine, migration, keyboard, version: VERSION, name: options.name, quit });
+    new MonitorSession(monitor, consoles.monitor.backend, consoles.monitor.greet);
   }
 
   private async expect(source: string): Promise<void> {
