@@ -118,7 +118,8 @@ export class VectorMachine {
     this.enter(vector);
     try {
       const exit = cpu.run(cpu.instructions + 1000);
-      if (exit !== 'halted') throw new Error(`vector ${vector.index}: the CPU came back with "${exit}" instead of halting in a handler`);
+      if (exit !== 'halted')
+        throw new Error(`vector ${vector.index}: the CPU came back with "${exit}" instead of halting in a handler`);
       return this.collect(vector);
     } finally {
       ram.write(CODE.base + vector.codeOffset, new Uint8Array(room).fill(HALT));

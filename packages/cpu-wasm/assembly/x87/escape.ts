@@ -150,7 +150,8 @@ function loadReal(opcode: u32): void {
     return;
   }
   if (opcode == 1 || opcode == 5) {
-    if (oneOperand()) {
+    // a denormal is loaded even if its exception is unmasked
+    if (oneOperand() && aKind != FINITE) {
       if (blocked()) return;
       push();
       writeRegister(0, rSignificand, pack80());
@@ -283,6 +284,12 @@ function arithmeticWithB(reg: u32, target: u32, empty: bool): void {
 
 /** a op b by the reg field of D8: + × . . − reversed − ÷ reversed ÷. */
 function compute(reg: u32): void {
+  if (reg >= 6 && (reg == 6 ? bKind : aKind) == ZERO && (reg == 6 ? aKind : bKind) == FINITE) {
+    // division by zero hides a denormal dividend
+    if (reg == 7) swap();
+    divide();
+    return;
+  }
   if (twoOperands()) return;
   switch (reg) {
     case 0: add(0); break;
@@ -304,10 +311,10 @@ function compute(reg: u32): void {
 function compareAB(quiet: bool, empty: bool): void {
   if (empty) stackError(false);
   const conditions = compareFlags(quiet, empty);
-  comparedConditions = (conditions & 1 ? C0 : 0) | (conditions & 2 ? C2 : 0) | (conditions & 4 ? C3 : 0);
-  if (!blocked()) setStatus((status() & ~(C0 | C2 | C3)) | comparedConditions);
+  const bits = (conditions & 1 ? C0 : 0) | (conditions & 2 ? C2 : 0) | (conditions & 4 ? C3 : 0);
+  // also when an unmasked exception keeps the stack from being popped
+  setStatus((status() & ~(C0 | C2 | C3)) | bits);
 }
-let comparedConditions: u32 = 0;
 
 // ---------------------------------------------------------------- register forms
 
@@ -332,8 +339,11 @@ function registerForm(rec: u32, opcode: u32, reg: u32, rm: u32): void {
       if (reg == 0) copyFrom(rm);
       else if (reg == 1) exchangeWith(rm);
       else if (reg == 2) return; // FNOP
-      else if (reg == 3) copyTo(rm, true);
-      else group(reg, rm);
+      else if (reg == 3) {
+        // this one encoding of FSTP does not mind an empty register
+        if (isEmpty(0)) pop();
+        else copyTo(rm, true);
+      } else group(reg, rm);
       break;
     case 2:
       if (reg == 5) compareWith(1, true, 2);
@@ -350,8 +360,7 @@ function registerForm(rec: u32, opcode: u32, reg: u32, rm: u32): void {
     case 5:
       if (reg == 0) {
         setTags(tags() & ~(1 << physical(rm)));
-        track(rec, false);
-        return;
+        break;
       }
       if (reg == 1) exchangeWith(rm);
       else if (reg < 4) copyTo(rm, reg == 3);
@@ -366,8 +375,7 @@ function registerForm(rec: u32, opcode: u32, reg: u32, rm: u32): void {
       if (reg == 0) {
         setTags(tags() & ~(1 << physical(rm)));
         pop();
-        track(rec, false);
-        return;
+        break;
       }
       if (reg == 1) exchangeWith(rm);
       else if (reg < 4) copyTo(rm, true);
@@ -433,23 +441,17 @@ function compareToFlags(other: u32, quiet: bool, popping: bool): void {
   if (!empty) {
     loadB(st(other));
     loadA(st(0));
+    setRoundedUp((status() & C1) != 0);
   } else {
     stackError(false);
   }
-  const conditions = compareFlags(quiet, empty);
-  if (blocked()) return;
-  setComparison(conditions);
-  if (popping) pop();
+  setComparison(compareFlags(quiet, empty));
+  if (popping && !blocked()) pop();
 }
 
 /** FLD ST(i). */
 function copyFrom(i: u32): void {
   if (isEmpty(i)) {
-    // a push over a full register counts first
-    if (!isEmpty(7)) {
-      pushValue(0, 0);
-      return;
-    }
     stackError(false);
     if (blocked()) return;
     push();
@@ -491,6 +493,7 @@ function moveIf(reg: u32, i: u32, on: bool): void {
     if (!blocked()) writeRegister(0, DEFAULT_NAN, 0xffff);
     return;
   }
+  setRoundedUp((status() & C1) != 0);
   const code: u32 = reg == 0 ? 2 : reg == 1 ? 4 : reg == 2 ? 6 : 10;
   if (condition(code) == on) writeRegister(0, significand(st(i)), signExponent(st(i)));
 }

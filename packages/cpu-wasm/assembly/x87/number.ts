@@ -263,7 +263,7 @@ export function round(bits: u32, least: i32, most: i32, flush: bool): void {
       const sticky = drop ? lo != 0 : false;
       if ((hi | mask) == u64.MAX_VALUE && grows(rSign, ((hi >> drop) & 1) != 0, rest, sticky)) tiny = false;
     }
-    if (tiny && underflowBias) {
+    if (tiny && underflowBias && exponent + underflowBias >= least) {
       flags |= UNDERFLOW;
       exponent += underflowBias;
     } else {
@@ -299,11 +299,12 @@ export function round(bits: u32, least: i32, most: i32, flush: bool): void {
   }
   if (exponent > most) {
     flags |= OVERFLOW;
-    if (overflowBias) {
+    if (overflowBias && exponent - overflowBias <= most) {
       exponent -= overflowBias;
     } else {
       flags |= PRECISION;
-      if (rounding == NEAREST || rounding == (rSign ? DOWN : UP)) {
+      // beyond the wrapped range, too: infinity in every rounding
+      if (overflowBias || rounding == NEAREST || rounding == (rSign ? DOWN : UP)) {
         roundedUp = true;
         resultInfinite(rSign);
         return;

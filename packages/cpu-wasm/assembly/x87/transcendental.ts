@@ -220,6 +220,7 @@ export function cosine(): void {
 
 /** FSINCOS and FPTAN: the first result replaces ST(0), the second (cosine, 1) is pushed. */
 function pairOfResults(tangents: bool): void {
+  outOfRange = false;
   if (isEmpty(0) || !isEmpty(7)) {
     stackError(!isEmpty(0));
     if (blocked()) return;
@@ -463,7 +464,9 @@ export function logarithm(): void {
   else {
     loadB(st(1));
     loadA(st(0));
-    if (!twoOperands()) yLog2X();
+    // a negative argument hides a denormal factor
+    if (aSign && aKind == FINITE && bKind <= INFINITE) invalid();
+    else if (!twoOperands()) yLog2X();
   }
   if (storeResult(1, 64)) pop();
 }
@@ -515,6 +518,10 @@ function yLog2XPlus1(): void {
   if (aKind == ZERO) {
     if (bKind == INFINITE) invalid();
     else resultZero(aSign ^ bSign);
+    return;
+  }
+  if (bKind == ZERO && aKind == FINITE) {
+    resultZero(aSign ^ bSign);
     return;
   }
   if (aSign && (aKind == INFINITE || aExponent >= 0)) {
