@@ -1,19 +1,25 @@
-import type { MigrationRamBlock, MigrationSection, MigrationTarget, RunState } from '@pagurus/device-model';
-import { StateError } from '@pagurus/vmstate';
+import type { MigrationSection, MigrationTarget, RunState } from '@pagurus/device-model';
 import type { ByteChannel, HostTimer } from './channel.js';
 import { readCommand } from './command.js';
-import { type Configuration, capabilitiesOf, readConfiguration } from './configuration.js';
+import { capabilitiesOf } from './configuration.js';
 import { hex, StreamError } from './errors.js';
 import type { SectionEvent } from './events.js';
-import { PAGE_SIZE, RAM_SECTION_VERSION, SECTION } from './format.js';
+import { SECTION } from './format.js';
 import { globalStateSection } from './global-state.js';
-import { KNOWN_CAPABILITIES, VALIDATED_CAPABILITIES } from './parameters.js';
-import { readHeader, readSectionHeader, stateErrorAt } from './parse.js';
-import { applyRamRecord, type Inflate, type RamMemory } from './ram-memory.js';
-import { RamReader } from './ram-reader.js';
-import type { RamBlockInfo, RamRecord } from './ram-records.js';
+import { readMatchingConfiguration } from './incoming-configuration.js';
+import { RamLoader } from './incoming-ram.js';
+import { SectionLoader } from './incoming-section.js';
+import type { Inflate } from './ram-memory.js';
 import { message, StreamReader } from './reader.js';
 import { writePong, writeShut } from './return-path.js';
+import {
+  checkRamVersion,
+  readFooter,
+  readHeader,
+  readPartHeader,
+  readSectionHeader,
+  unknownSectionType,
+} from './section-frame.js';
 import { findSection, instancesOf } from './section-lookup.js';
 import { StreamWriter } from './writer.js';
 
@@ -53,10 +59,8 @@ export interface IncomingResult {
 }
 
 const DEFAULT_MAX_SECTION = 1 << 26;
-/** A description of a subsection reaches so far ahead: type, length, 255 characters. */
-const LOOKAHEAD = 257;
-/** How long to wait for more data before a section whose end looks wrong is called so. Milliseconds. */
-const SETTLE = 1000;
+/** How long the other side is given to take the news of a failure. Milliseconds. */
+const FAREWELL = 1000;
 
 /**
  * Loads a stream into a machine: RAM as it comes, devices all or none. The machine is reset first; at the end it is put into the
@@ -80,19 +84,16 @@ export async function incoming(target: MigrationTarget, channel: ByteChannel, op
 class Incoming {
   private readonly reader: StreamReader;
   private readonly writer: StreamWriter;
-  private blocks: ReadonlyMap<string, MigrationRamBlock> = new Map();
-  private sections: readonly MigrationSection[] = [];
   private readonly globalState: ReturnType<typeof globalStateSection>;
+  private readonly devices: SectionLoader;
+  private ram: RamLoader | undefined;
+  private sections: readonly MigrationSection[] = [];
   private readonly started = new Map<number, SectionEvent>();
   private readonly loaded = new Set<MigrationSection>();
   private readonly commits: (() => void)[] = [];
   private readonly warnings: string[] = [];
-  private readonly memory: RamMemory;
-  private readonly limit: number;
-  private ram: RamReader | undefined;
   private capabilities: readonly string[] = [];
   private returnPath = false;
-  private pages = 0;
 
   constructor(
     private readonly target: MigrationTarget,
@@ -102,22 +103,23 @@ class Incoming {
     this.reader = new StreamReader(channel);
     this.writer = new StreamWriter(channel);
     this.globalState = globalStateSection(target.settings, target.runState);
-    this.limit = options.maxSectionBytes ?? DEFAULT_MAX_SECTION;
-    this.memory = {
-      read: (block, offset) => this.local(block).page(offset).slice(),
-      write: (block, offset, bytes) => this.local(block).writePage(offset, bytes),
-      fill: (block, offset, byte) => this.local(block).fillPage(offset, byte),
-    };
+    this.devices = new SectionLoader(this.reader, {
+      timer: options.timer,
+      footers: target.settings.sendSectionFooter,
+      limit: options.maxSectionBytes ?? DEFAULT_MAX_SECTION,
+    });
   }
 
   async run(): Promise<IncomingResult> {
     const { target, reader } = this;
     this.progress('setup');
     target.reset();
-    this.blocks = new Map(target.ramBlocks.map((block) => [block.name, block]));
     this.sections = [...target.sections, this.globalState];
     await readHeader(reader);
-    this.capabilities = capabilitiesOf(await this.configuration());
+    const local = { capabilities: this.options.capabilities ?? [], uuid: this.options.uuid };
+    this.capabilities = capabilitiesOf(
+      await readMatchingConfiguration(reader, target, local, (text) => this.warnings.push(text)),
+    );
     this.progress('active');
     while (await this.part());
     await this.description();
@@ -133,7 +135,7 @@ class Incoming {
     );
     return {
       bytes: reader.offset,
-      pages: this.pages,
+      pages: this.ram?.pages ?? 0,
       runState: state,
       sourceRunState: name,
       missing: missing.map((section) => `${section.idstr} ${section.instance}`),
@@ -146,7 +148,7 @@ class Incoming {
     this.target.reset();
     this.progress('failed');
     // The connection may be what failed, or nobody may be reading.
-    await Promise.race([this.shut(1).catch(() => undefined), this.options.timer.sleep(SETTLE)]);
+    await Promise.race([this.shut(1).catch(() => undefined), this.options.timer.sleep(FAREWELL)]);
     this.channel.close();
   }
 
@@ -171,85 +173,10 @@ class Incoming {
         return true;
       case SECTION.PART:
       case SECTION.END:
-        await this.continueSection(offset);
+        await this.continueSection(await readPartHeader(reader, type === SECTION.PART ? 'PART' : 'END', this.started));
         return true;
       default:
-        return reader.fail('unknown-section-type', `unknown section type ${type}`, { offset, got: hex(type) });
-    }
-  }
-
-  private async configuration(): Promise<Configuration | undefined> {
-    const { reader, target } = this;
-    if (!target.settings.sendConfiguration) return undefined;
-    await reader.need(1, 'the stream, where the configuration should be');
-    const offset = reader.offset;
-    if (reader.peek() !== SECTION.CONFIGURATION) {
-      reader.fail('configuration-missing', `the configuration section is missing; machine '${target.machineName}' expects it`, {
-        expected: hex(SECTION.CONFIGURATION),
-        got: hex(reader.peek()!),
-      });
-    }
-    reader.skip(1);
-    const configuration = await readConfiguration(reader);
-    const details = { section: 'configuration', offset };
-    // As QEMU has it: a name that the local one begins with is good.
-    if (!target.machineName.startsWith(configuration.machine)) {
-      reader.fail('machine-mismatch', 'the stream comes from another machine type', {
-        ...details,
-        path: 'name',
-        expected: `'${target.machineName}'`,
-        got: `'${configuration.machine}'`,
-      });
-    }
-    for (const subsection of configuration.subsections) {
-      const place = { ...details, path: subsection.name };
-      if (subsection.version > 1) {
-        reader.fail('configuration-invalid', 'version of a configuration subsection', {
-          ...place,
-          expected: 'at most 1',
-          got: `${subsection.version}`,
-        });
-      }
-      if (subsection.name === 'configuration/target-page-bits' && 1 << subsection.pageBits !== PAGE_SIZE) {
-        reader.fail('page-bits-mismatch', 'the source has another page size', {
-          ...place,
-          expected: '12 bits',
-          got: `${subsection.pageBits} bits`,
-        });
-      }
-      if (subsection.name === 'configuration/uuid') this.checkUuid(subsection.uuid, place);
-    }
-    this.checkCapabilities(capabilitiesOf(configuration), { ...details, path: 'configuration/capabilities' });
-    return configuration;
-  }
-
-  private checkUuid(received: string, place: object): void {
-    const own = this.options.uuid;
-    if (own === undefined) this.warnings.push(`the source's UUID is ${received}; this machine has none to compare`);
-    else if (own.toLowerCase() !== received) {
-      this.reader.fail('uuid-mismatch', 'the source has another UUID', { ...place, expected: own, got: received });
-    }
-  }
-
-  private checkCapabilities(received: readonly string[], place: object): void {
-    for (const name of received) {
-      if (!KNOWN_CAPABILITIES.includes(name)) {
-        this.reader.fail('unknown-capability', `the stream needs the capability '${name}', which is not known here`, {
-          ...place,
-          got: name,
-        });
-      }
-    }
-    for (const name of VALIDATED_CAPABILITIES) {
-      const here = this.options.capabilities?.includes(name) ?? false;
-      const there = received.includes(name);
-      if (here === there) continue;
-      const word = (on: boolean) => (on ? 'on' : 'off');
-      this.reader.fail('capability-mismatch', `capability '${name}' is ${word(here)} here, but ${word(there)} in the stream`, {
-        ...place,
-        expected: word(here),
-        got: word(there),
-      });
+        return unknownSectionType(reader, type, offset);
     }
   }
 
@@ -282,47 +209,35 @@ class Incoming {
   }
 
   private async beginSection(section: SectionEvent): Promise<void> {
-    const { reader } = this;
+    const { reader, target } = this;
     this.started.set(section.sectionId, section);
     if (section.idstr === 'ram' && section.instance === 0) {
-      this.checkVersion(section, RAM_SECTION_VERSION);
-      if (section.version < RAM_SECTION_VERSION) {
-        reader.fail('section-version-too-old', `version ${section.version} of section 'ram' cannot be read`, {
-          offset: section.offset,
-          expected: `${RAM_SECTION_VERSION}`,
-          got: `${section.version}`,
-        });
-      }
-      this.ram ??= new RamReader(reader, {
+      checkRamVersion(reader, section);
+      const options = {
         ignoreShared: this.capabilities.includes('x-ignore-shared'),
         mappedRam: this.capabilities.includes('mapped-ram'),
-      });
-      await this.ram.readSection((record) => this.record(record));
+      };
+      this.ram ??= new RamLoader(reader, target.ramBlocks, options, this.options.inflate);
+      await this.ram.readSection();
     } else {
       const handler = this.find(section);
       this.checkVersion(section, handler.version);
-      await this.device(section, handler);
+      this.commits.push(await this.devices.load(section, handler));
+      this.loaded.add(handler);
     }
     await this.footer(section);
   }
 
-  private async continueSection(offset: number): Promise<void> {
-    const { reader } = this;
-    await reader.need(4, 'a section id');
-    const sectionId = reader.u32();
-    const section =
-      this.started.get(sectionId) ??
-      reader.fail('unknown-section-id', `a part of section ${sectionId}, which was never started`, {
-        offset,
-        got: `${sectionId}`,
-      });
-    reader.place.section = section.idstr;
-    reader.place.instance = section.instance;
+  private async continueSection(section: SectionEvent): Promise<void> {
     const ram = section.idstr === 'ram' ? this.ram : undefined;
-    if (!ram) return reader.fail('unsupported', `section '${section.idstr}' has no parts`, { offset });
-    await ram.readSection((record) => this.record(record));
+    if (!ram) return this.reader.fail('unsupported', `section '${section.idstr}' has no parts`, { offset: section.offset });
+    await ram.readSection();
     await this.footer(section);
     this.progress('active');
+  }
+
+  private async footer(section: SectionEvent): Promise<void> {
+    if (this.target.settings.sendSectionFooter) await readFooter(this.reader, section);
   }
 
   private find(section: SectionEvent): MigrationSection {
@@ -348,135 +263,6 @@ class Incoming {
         got: `${section.version}`,
       },
     );
-  }
-
-  /**
-   * Sections have no length: decode what is here, and again with more if that was not enough. What was decoded stands only if nothing
-   * beyond the data at hand could have changed it, or if the footer is where it should be.
-   */
-  private async device(section: SectionEvent, handler: MigrationSection): Promise<void> {
-    const { reader } = this;
-    for (;;) {
-      const bytes = reader.window();
-      try {
-        const { end, commit } = handler.decode(bytes, 0, section.version);
-        if (
-          reader.atSourceEnd ||
-          bytes.length >= end + LOOKAHEAD ||
-          this.endsWell(bytes, end, section) ||
-          !(await this.moreComes())
-        ) {
-          reader.skip(end);
-          this.commits.push(commit);
-          this.loaded.add(handler);
-          return;
-        }
-      } catch (error) {
-        if (!(error instanceof StateError)) throw error;
-        const final = error.code !== 'truncated' && bytes.length >= error.offset + LOOKAHEAD;
-        if (final || reader.atSourceEnd) throw stateErrorAt(error, reader.place, reader.offset);
-        if (bytes.length > this.limit) reader.fail('limit', `section '${section.idstr}' is larger than ${this.limit} bytes`);
-        const growth = error.code === 'truncated' ? await this.grow() : await this.moreComes();
-        if (!growth) throw stateErrorAt(error, reader.place, reader.offset);
-      }
-    }
-  }
-
-  /** At least an eighth more, so that many small pieces do not make many attempts; less if the source pauses or ends. */
-  private async grow(): Promise<boolean> {
-    const { reader } = this;
-    const goal = reader.available + (reader.available >> 3);
-    if (!(await reader.fillMore())) return false;
-    while (reader.available < goal && (await this.moreComes(1)));
-    return true;
-  }
-
-  /** Waits for one more piece; gives up when nothing comes for a while. @returns false if nothing came. */
-  private async moreComes(patience = SETTLE): Promise<boolean> {
-    return Promise.race([this.reader.fillMore(), this.options.timer.sleep(patience).then(() => false)]);
-  }
-
-  /** True if a footer, or what must follow a section without one, is at `end`. */
-  private endsWell(bytes: Uint8Array, end: number, section: SectionEvent): boolean {
-    if (!this.target.settings.sendSectionFooter) {
-      const next = bytes[end];
-      return next === SECTION.EOF || next === SECTION.FULL || next === SECTION.COMMAND;
-    }
-    if (bytes.length < end + 5 || bytes[end] !== SECTION.FOOTER) return false;
-    const id = ((bytes[end + 1]! << 24) | (bytes[end + 2]! << 16) | (bytes[end + 3]! << 8) | bytes[end + 4]!) >>> 0;
-    return id === section.sectionId;
-  }
-
-  private async footer(section: SectionEvent): Promise<void> {
-    const { reader } = this;
-    if (!this.target.settings.sendSectionFooter) return;
-    const offset = reader.offset;
-    const mark = (await reader.fill(1)) > 0 ? reader.peek() : undefined;
-    if (mark !== SECTION.FOOTER) {
-      reader.fail(
-        'footer-missing',
-        `the footer of section '${section.idstr}' is not behind its data: the two machines describe the device differently, or bytes are damaged`,
-        {
-          offset,
-          expected: hex(SECTION.FOOTER),
-          got: mark === undefined ? 'the end of the data' : hex(mark),
-        },
-      );
-    }
-    await reader.need(5, 'a section footer');
-    reader.skip(1);
-    const id = reader.u32();
-    if (id !== section.sectionId) {
-      reader.fail('footer-mismatch', `the footer of section '${section.idstr}' has another section id`, {
-        offset,
-        expected: hex(section.sectionId),
-        got: hex(id),
-      });
-    }
-  }
-
-  private record(record: RamRecord): void {
-    if (record.kind === 'ram-block') {
-      this.block(record.block, record.streamOffset);
-      return;
-    }
-    if ('block' in record) this.pages++;
-    applyRamRecord(record, this.memory, this.reader.offset, this.options.inflate);
-  }
-
-  private block(block: RamBlockInfo, offset: number): void {
-    const { reader } = this;
-    const place = { path: block.name, offset };
-    const own =
-      this.blocks.get(block.name) ??
-      reader.fail('ram-unknown-block', `there is no RAM block '${block.name}' here`, {
-        ...place,
-        expected: `one of ${[...this.blocks.keys()].join(', ')}`,
-        got: block.name,
-      });
-    if (own.usedLength !== block.usedLength) {
-      const resizeable = own.maxLength > own.usedLength && block.usedLength <= own.maxLength;
-      if (!resizeable) {
-        reader.fail('ram-block-size', `RAM block '${block.name}' has another size`, {
-          ...place,
-          expected: own.maxLength > own.usedLength ? `at most ${hex(own.maxLength)}` : hex(own.usedLength),
-          got: hex(block.usedLength),
-        });
-      }
-      own.resize(block.usedLength);
-    }
-    if (block.mapped && block.mapped.pagesOffset !== 0) this.clearUnstored(own, block.mapped.bitmap);
-  }
-
-  /** A mapped-ram file leaves out zero pages. */
-  private clearUnstored(block: MigrationRamBlock, bitmap: Uint8Array): void {
-    for (let page = 0; page * PAGE_SIZE < block.usedLength; page++) {
-      if (((bitmap[page >> 3]! >> (page & 7)) & 1) === 0) block.fillPage(page * PAGE_SIZE, 0);
-    }
-  }
-
-  private local(name: string): MigrationRamBlock {
-    return this.blocks.get(name)!; // announced blocks have been looked up
   }
 
   /** The description is of no use here; only the connection must be read empty. Its absence does no harm. */
@@ -508,6 +294,6 @@ class Incoming {
   }
 
   private progress(status: IncomingProgress['status']): void {
-    this.options.onProgress?.({ status, bytes: this.reader.offset, pages: this.pages, sections: this.commits.length });
+    this.options.onProgress?.({ status, bytes: this.reader.offset, pages: this.ram?.pages ?? 0, sections: this.commits.length });
   }
 }

@@ -27,7 +27,7 @@ export { EventsFromJson, eventToJson } from './json.js';
 export * from './memory-channel.js';
 export { type MigrateOptions, type Migration, migrate, saveSnapshot } from './outgoing.js';
 export { checkedParameters, DEFAULT_PARAMETERS, type MigrationParameters, PARAMETERS } from './parameters.js';
-export { type ParseOptions, parseStream, type SectionCatalogue } from './parse.js';
+export { type ParseOptions, parseStream } from './parse.js';
 export { type MachineSummary, preflight, summarize } from './preflight.js';
 export { ArrayMemory, applyRamRecord, type Inflate, type RamMemory } from './ram-memory.js';
 export { RamReader, type RamReaderOptions } from './ram-reader.js';
@@ -35,6 +35,7 @@ export { type MappedRamHeader, pagePath, type RamBlockInfo, type RamHandler, typ
 export { RamWriter } from './ram-writer.js';
 export { StreamReader } from './reader.js';
 export { type ReturnMessage, readReturnMessage, writePong, writeShut } from './return-path.js';
+export type { SectionCatalogue } from './section-decoder.js';
 export type { MigrationInfo, MigrationRamInfo, MigrationStatus } from './statistics.js';
 export { findVmdesc, formatJson, parseVmdesc } from './vmdesc.js';
 export { StreamWriter } from './writer.js';

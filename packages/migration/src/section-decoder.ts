@@ -1,0 +1,134 @@
+import {
+  cloneState,
+  type Description,
+  type DynamicSection,
+  decode,
+  decodeWithVmdesc,
+  describe,
+  StateError,
+  type Vmdesc,
+} from '@pagurus/vmstate';
+import type { DecodedBy, SectionEvent, StateEvent } from './events.js';
+import type { StreamReader } from './reader.js';
+import { findFooter, findNextSection } from './resync.js';
+import { endsWell } from './section-frame.js';
+import { stateErrorAt } from './state-error.js';
+import { describedDevice, findVmdesc } from './vmdesc.js';
+
+/** Our own descriptions of devices, looked up by section. */
+export interface SectionCatalogue {
+  /** A description and a state of power-on values that it can be loaded into (a copy is used). */
+  find(
+    idstr: string,
+    instance: number,
+    version: number,
+  ): { readonly description: Description<object>; readonly state: object } | undefined;
+}
+
+interface DecodedSection extends DynamicSection {
+  readonly by: DecodedBy;
+}
+
+/** Finds out what is in a device's section, and thereby where it ends. */
+export class SectionDecoder {
+  private readonly usedIds = new Set<number>();
+  /** How often each name and instance has been sent. */
+  private readonly occurrences = new Map<string, number>();
+  private vmdesc: Vmdesc | undefined;
+  /** True once everything up to the end of the source is in memory. */
+  private buffered = false;
+
+  constructor(
+    private readonly reader: StreamReader,
+    private readonly catalogue: SectionCatalogue | undefined,
+    private readonly limit: number,
+  ) {}
+
+  /** An id that no later section has. */
+  use(sectionId: number): void {
+    this.usedIds.add(sectionId);
+  }
+
+  /** Holds the rest of the stream, in order to look for the description at its end. */
+  async bufferRest(): Promise<void> {
+    if (this.buffered) return;
+    await this.reader.fillAll(this.limit, 'the device part of the stream');
+    this.buffered = true;
+    this.vmdesc = findVmdesc(this.reader.window())?.vmdesc;
+  }
+
+  /** Consumes the section's data. @throws {StreamError} */
+  async read(section: SectionEvent, footers: boolean): Promise<StateEvent> {
+    const decoded =
+      (await this.byCatalogue(section, footers)) ?? this.byVmdesc(section) ?? (await this.byResync(section, footers));
+    this.reader.skip(decoded.end);
+    const { by, node, values, fields } = decoded;
+    return { kind: 'state', decodedBy: by, node, values, fields };
+  }
+
+  private async byCatalogue(section: SectionEvent, footers: boolean): Promise<DecodedSection | undefined> {
+    const entry = this.catalogue?.find(section.idstr, section.instance, section.version);
+    if (!entry) return undefined;
+    const { reader } = this;
+    for (;;) {
+      const bytes = reader.window();
+      try {
+        const state = cloneState(entry.state);
+        const { end, commit } = decode(entry.description, state, bytes, 0, section.version, { path: section.idstr });
+        commit();
+        const decoded = decodeWithVmdesc(describe(entry.description, state), bytes);
+        // Another version's layout may decode by chance: the end tells.
+        return decoded.end === end && endsWell(bytes, end, section, footers) ? this.rebase('catalogue', decoded) : undefined;
+      } catch (error) {
+        if (!(error instanceof StateError)) throw error;
+        if (error.code !== 'truncated' || this.buffered || reader.available > this.limit || !(await reader.fillMore()))
+          return undefined;
+      }
+    }
+  }
+
+  private byVmdesc(section: SectionEvent): DecodedSection | undefined {
+    const identity = `${section.instance}/${section.idstr}`;
+    const occurrence = this.occurrences.get(identity) ?? 0;
+    this.occurrences.set(identity, occurrence + 1);
+    const device = describedDevice(this.vmdesc, section.idstr, section.instance, occurrence);
+    if (!device) return undefined;
+    try {
+      return this.rebase('vmdesc', decodeWithVmdesc(device, this.reader.window()));
+    } catch (error) {
+      throw error instanceof StateError ? stateErrorAt(error, this.reader.place, this.reader.offset) : error;
+    }
+  }
+
+  private async byResync(section: SectionEvent, footers: boolean): Promise<DecodedSection> {
+    const { reader } = this;
+    for (;;) {
+      const bytes = reader.window();
+      const end = !footers ? findNextSection(bytes, 0, this.usedIds) : findFooter(bytes, 0, section.sectionId);
+      if (end !== undefined) {
+        const value = bytes.slice(0, end);
+        const path = `${section.idstr}.data`;
+        return {
+          by: !footers ? 'next-section' : 'footer',
+          node: {
+            name: section.idstr,
+            version: section.version,
+            fields: [{ name: 'data', type: 'buffer', value }],
+            subsections: [],
+          },
+          values: { data: [...value].map((byte) => byte.toString(16).padStart(2, '0')).join('') },
+          fields: [{ path, type: 'buffer', size: end, offset: reader.offset, value }],
+          end,
+        };
+      }
+      if (this.buffered || reader.available > this.limit || !(await reader.fillMore())) break;
+    }
+    return reader.fail('truncated', 'the section is not described and its end cannot be found', { offset: section.offset });
+  }
+
+  /** Offsets of fields become offsets in the whole stream. */
+  private rebase(by: DecodedBy, decoded: DynamicSection): DecodedSection {
+    const start = this.reader.offset;
+    return { ...decoded, by, fields: decoded.fields.map((field) => ({ ...field, offset: field.offset + start })) };
+  }
+}
