@@ -15,6 +15,15 @@ export {
   type Presence as EffectivePresence,
 } from './effective.js';
 export * from './fields.js';
+export {
+  applyFilters,
+  type FieldPath,
+  type Filter,
+  type Filtered,
+  type FilterStep,
+  type Provenance,
+  type SectionTree,
+} from './filter.js';
 export { type DynamicDescription, type DynamicState, descriptionFromVmdesc } from './from-vmdesc.js';
 export { fromJson, type Json, toJson, treeToJson } from './json.js';
 export { jsonSchema, type Schema } from './json-schema.js';
