@@ -1,13 +1,24 @@
+import { type Description, fieldsOf, vmstate } from '@pagurus/vmstate';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FakeBlock, FakeMachine, type FakeMachineOptions, FakeTime, PAGE } from '../test/fake-machine.js';
+import {
+  CounterState,
+  counterDescription,
+  FakeBlock,
+  FakeMachine,
+  type FakeMachineOptions,
+  FakeTime,
+  PAGE,
+} from '../test/fake-machine.js';
 import { list } from '../test/support.js';
 import {
   type ByteChannel,
   bytesChannel,
   channelPair,
   collectingChannel,
+  convertToQemu,
   incoming,
+  inspectStream,
   type MigrateOptions,
   type MigrationInfo,
   migrate,
@@ -464,6 +475,66 @@ describe('the return path', () => {
     await expect(
       migrate(new FakeMachine(), collectingChannel(), { timer: new FakeTime(), returnPath: true }).done,
     ).rejects.toMatchObject({ code: 'command-order' });
+  });
+});
+
+describe('a connection that gives little at a time and stays open', () => {
+  /** Hands on `size` bytes per chunk. */
+  const crumbled = (channel: ByteChannel, size: number): ByteChannel => ({
+    ...channel,
+    async write(bytes) {
+      for (let at = 0; at < bytes.length; at += size) await channel.write(bytes.slice(at, at + size));
+    },
+  });
+
+  it.each([1, 2, 13, 100, 4097])('of %i bytes', async (size) => {
+    for (const settings of [{}, { sendConfiguration: false, sendSectionFooter: false, storeGlobalState: false }]) {
+      const blocks = () => [new FakeBlock('pc.ram', 1)];
+      const source = filled(new FakeMachine({ settings, blocks: blocks() }));
+      source.counters[0]!.alarm = 5;
+      const destination = new FakeMachine({ settings, blocks: blocks(), runState: 'inmigrate' });
+      const [near, far] = channelPair(1 << 16);
+      const time = new FakeTime();
+      // The return path keeps the source's end open until the destination has said that it is content.
+      await Promise.all([
+        migrate(source, crumbled(near, size), { timer: time, returnPath: true }).done,
+        incoming(destination, far, { timer: time }),
+      ]);
+      expect(destination.contents()).toEqual(source.contents());
+    }
+  });
+});
+
+describe('our own descriptions', () => {
+  it('decode streams that carry none', async () => {
+    const settings = { sendConfiguration: false, sendSectionFooter: false, storeGlobalState: false, suppressVmdesc: true };
+    const source = filled(new FakeMachine({ settings }));
+    const file = collectingChannel();
+    await saveSnapshot(source, file);
+    const find = (idstr: string) =>
+      idstr.endsWith('/counter')
+        ? { description: counterDescription as Description<object>, state: new CounterState() }
+        : undefined;
+    const inspection = await inspectStream(bytesChannel(file.bytes()), { catalogue: { find } });
+    const sections = inspection.entries.filter((entry) => entry.kind === 'section' && entry.type === 'FULL');
+    expect(sections).toMatchObject([
+      { decodedBy: 'catalogue', values: { count: 7, limit: 100, data: '0000000000000000' } },
+      { decodedBy: 'catalogue', values: { count: 0, data: '0102030000000000', 'SUB counter/alarm v1': { alarm: 3 } } },
+    ]);
+    const copy = collectingChannel();
+    await convertToQemu(bytesChannel(file.bytes()), copy, { catalogue: { find } });
+    expect(Buffer.from(copy.bytes()).equals(file.bytes())).toBe(true);
+  });
+
+  it('give way to the stream when they do not fit it', async () => {
+    const source = filled(new FakeMachine());
+    const file = collectingChannel();
+    await saveSnapshot(source, file);
+    const other = vmstate<CounterState>({ name: 'counter', version: 3, fields: [fieldsOf<CounterState>().u32('count')] });
+    const find = () => ({ description: other as Description<object>, state: new CounterState() });
+    const { entries, error } = await inspectStream(bytesChannel(file.bytes()), { catalogue: { find } });
+    expect(error).toBeUndefined();
+    expect(entries.filter((entry) => entry.kind === 'section' && entry.decodedBy === 'vmdesc')).toHaveLength(3);
   });
 });
 
