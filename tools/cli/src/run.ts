@@ -195,6 +195,8 @@ class Run {
       process.on(name, handler);
       return () => process.off(name, handler);
     });
+    // A stopped machine without a console has nothing that would keep the process; it stays all the same, as QEMU's does.
+    const alive = setInterval(() => {}, 2 ** 30);
     try {
       if (options.incoming !== undefined) {
         machine.stop('inmigrate');
@@ -207,6 +209,7 @@ class Run {
       }
       return await this.ended;
     } finally {
+      clearInterval(alive);
       migration.close();
       if (machine.runState === 'running') machine.stop('paused');
       await machine.whenStopped();
