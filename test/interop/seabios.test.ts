@@ -1,34 +1,129 @@
-import { expect, it } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
 import { withParts } from './parts.js';
 import { command, pagurus } from './process.js';
 
 const BIOS = '/usr/share/seabios/bios-256k.bin';
-const OPTIONS =
-  `-M pc-i440fx-7.2 -m 64 -nodefaults -display none -bios ${BIOS} -debugcon stdio -global isa-debugcon.iobase=0x402 -no-reboot -boot reboot-timeout=100`.split(
-    ' ',
-  );
+const HARDWARE_OPTIONS = ['-M', 'pc-i440fx-7.2', '-m', '64', '-nodefaults', '-display', 'none', '-bios', BIOS];
+const LOG_OPTIONS = ['-global', 'isa-debugcon.iobase=0x402', '-no-reboot', '-boot', 'reboot-timeout=100'];
+const DETERMINISTIC = ['-icount', 'shift=3,sleep=off'];
 
-/** Lines of SeaBIOS's log that say what hardware it found; both machines must give the same ones. */
+const folder = mkdtempSync(join(tmpdir(), 'pagurus-seabios-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const file = (name: string) => join(folder, name);
+const text = (name: string) => readFileSync(file(name), 'latin1');
+
+/** Lines of SeaBIOS's log that say what hardware it found. */
 const HARDWARE =
-  /^(qemu\/e820|Running on|Found QEMU|QEMU fw_cfg|PCI: |Found \d+ (PCI|cpu|lpt|serial)|PIIX|PS2|Using pmtimer|Moving pm_base|ATA controller|No bootable|Rebooting| {2}\d: 0)/;
+  /^(qemu\/e820|Running on|Found QEMU|QEMU fw_cfg|PCI: |Found \d+ (PCI|cpu|lpt|serial)|PIIX|PS2|ATA controller|No bootable|Rebooting)/;
 const hardware = (log: string) => log.split(/\r?\n/).filter((line) => HARDWARE.test(line));
 
 withParts('SeaBIOS', ['seabios'], () => {
   it('runs to "No bootable device" and ends at the reboot', async () => {
-    const machine = pagurus('run', ...OPTIONS);
+    const machine = pagurus('run', ...HARDWARE_OPTIONS, '-debugcon', 'stdio', ...LOG_OPTIONS);
     expect(await machine.ended, machine.errors).toBe(0);
     const lines = hardware(machine.output);
     expect(lines).toContain('PCI: init bdf=00:00.0 id=8086:1237');
+    expect(lines).toContain('PCI: init bdf=00:01.0 id=8086:7000');
     expect(lines).toContain('PS2 keyboard initialized');
+    expect(lines).toContain('qemu/e820: addr 0x0000000000000000 len 0x0000000004000000 [RAM]');
     expect(machine.output).toContain('No bootable device.');
+    expect(machine.output).toContain('Rebooting.');
   });
 
-  withParts('compared with QEMU', ['qemu'], () => {
-    it('finds the same hardware', async () => {
-      const ours = pagurus('run', ...OPTIONS);
-      const theirs = command('qemu-system-i386', ...OPTIONS);
-      await Promise.all([ours.ended, theirs.ended]);
-      expect(hardware(ours.output)).toEqual(hardware(theirs.output));
-    });
+  it('is stopped at an instruction, saved, and goes on in a new process as if nothing had happened', async () => {
+    const deterministic = [...HARDWARE_OPTIONS, ...LOG_OPTIONS, ...DETERMINISTIC];
+    const whole = pagurus('run', ...deterministic, '-debugcon', `file:${file('whole.log')}`);
+    expect(await whole.ended, whole.errors).toBe(0);
+
+    for (const half of ['a', 'b']) {
+      const first = pagurus('run', ...deterministic, '-debugcon', `file:${file(`${half}.log`)}`, '-S', '-monitor', 'stdio');
+      first.type('replay_break 1500000\ncont\n');
+      await first.waitFor(/cont/);
+      for (;;) {
+        first.type('info status\n');
+        await first.waitFor(/VM status: \w+\s+\(qemu\) $/);
+        if (/VM status: paused\s+\(qemu\) $/.test(first.output)) break;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      first.type(`migrate file:${file(`${half}.mig`)}\nquit\n`);
+      expect(await first.ended, first.errors).toBe(0);
+    }
+    expect(readFileSync(file('a.mig')).equals(readFileSync(file('b.mig'))), 'two runs give the same stream').toBe(true);
+
+    const incoming = [...deterministic, '-debugcon', `file:${file('second.log')}`, '-incoming', `file:${file('a.mig')}`];
+    const second = pagurus('run', ...incoming, '-monitor', 'stdio');
+    await second.waitFor(/\(qemu\) $/);
+    second.type('cont\n');
+    expect(await second.ended, second.errors).toBe(0);
+    expect(text('a.log').length).toBeGreaterThan(500);
+    expect(text('a.log') + text('second.log')).toBe(text('whole.log'));
+  });
+
+  it('runs the VGA BIOS and shows its text screen', async () => {
+    const machine = pagurus('run', ...HARDWARE_OPTIONS, '-vga', 'std', '-monitor', 'stdio');
+    const dump = file('screen.json');
+    for (let tries = 0; ; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      machine.type(`screendump ${dump}\n`);
+      await machine.waitFor(/(screendump [^\n]*\n[^]*\(qemu\) $)/);
+      const screen = JSON.parse(readFileSync(dump, 'utf8')) as { lines: string[] };
+      if (screen.lines.some((line) => line.includes('No bootable device'))) {
+        expect(screen.lines[0]).toMatch(/^SeaBIOS \(version /);
+        break;
+      }
+      expect(tries, screen.lines.join('\n')).toBeLessThan(40);
+    }
+    machine.type('quit\n');
+    expect(await machine.ended, machine.errors).toBe(0);
+  });
+});
+
+withParts('SeaBIOS beside QEMU', ['seabios', 'qemu'], () => {
+  it('finds the same hardware', async () => {
+    const ours = pagurus('run', ...HARDWARE_OPTIONS, '-debugcon', 'stdio', ...LOG_OPTIONS);
+    const theirs = command('qemu-system-i386', ...HARDWARE_OPTIONS, '-debugcon', 'stdio', ...LOG_OPTIONS);
+    await Promise.all([ours.ended, theirs.ended]);
+    expect(hardware(ours.output)).toEqual(hardware(theirs.output));
+  });
+
+  it('goes on in QEMU after it began here', async () => {
+    const stream = file('to-qemu.mig');
+    const here = pagurus(
+      'run',
+      ...HARDWARE_OPTIONS,
+      ...LOG_OPTIONS,
+      ...DETERMINISTIC,
+      '-debugcon',
+      'null',
+      '-S',
+      '-monitor',
+      'stdio',
+    );
+    here.type('replay_break 1500000\ncont\n');
+    await here.waitFor(/cont/);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    here.type(`info status\nmigrate file:${stream}\nquit\n`);
+    expect(await here.ended, here.errors).toBe(0);
+    expect(here.output).toContain('VM status: paused');
+
+    const log = file('qemu.log');
+    const there = command(
+      'qemu-system-i386',
+      ...HARDWARE_OPTIONS,
+      ...LOG_OPTIONS,
+      ...['-debugcon', `file:${log}`, '-incoming', `exec:cat ${stream}`, '-monitor', 'stdio'],
+    );
+    await there.waitFor(/\(qemu\)/);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    there.type('cont\n');
+    for (let tries = 0; !readFileSync(log, 'latin1').includes('No bootable device'); tries++) {
+      expect(tries, readFileSync(log, 'latin1') + there.errors).toBeLessThan(100);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    await there.stop();
+    expect(readFileSync(log, 'latin1')).not.toContain('SeaBIOS (version');
   });
 });
