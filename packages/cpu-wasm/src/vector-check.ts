@@ -22,7 +22,7 @@ const FLAG_NAMES: readonly (readonly [number, string])[] = [
 ];
 
 /** Units in the last place by which an approximated (transcendental) result may differ from the recording. */
-export const APPROXIMATE_ULP = 2n;
+export const APPROXIMATE_ULP = 1n;
 
 function registerName(index: number, mode: number): string {
   if (index >= 8) return `r${index}`;

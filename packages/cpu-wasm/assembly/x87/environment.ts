@@ -59,6 +59,13 @@ function setStatusWord(value: u32): void {
   setStatus(summarize(value & ~0x3800));
 }
 
+/** Faults now if any of the bytes cannot be read: looks at the first element and the last byte, as hardware does. */
+function probeRead(at: u64, length: u32, size: u32): void {
+  if (size == 2) loadAt<u16>(at);
+  else loadAt<u32>(at);
+  loadAt<u8>(at + length - 1);
+}
+
 function environmentLength(size: u32): u32 {
   return size == 2 ? 14 : 28;
 }
@@ -145,8 +152,7 @@ export function storeEnvironment(rec: u32, size: u32): void {
 export function loadEnvironment(rec: u32, size: u32): void {
   const length = environmentLength(size);
   const at = operandAddress(rec, 0, length, false);
-  loadAt<u8>(at);
-  loadAt<u8>(at + length - 1);
+  probeRead(at, length, size);
   getEnvironment(at, size);
 }
 
@@ -166,8 +172,7 @@ export function saveState(rec: u32, size: u32): void {
 export function restoreState(rec: u32, size: u32): void {
   const length = environmentLength(size);
   const at = operandAddress(rec, 0, length + 80, false);
-  loadAt<u8>(at);
-  loadAt<u8>(at + length + 79);
+  probeRead(at, length + 80, size);
   getEnvironment(at, size);
   for (let i: u32 = 0; i < 8; i++) {
     const source = at + length + i * 10;

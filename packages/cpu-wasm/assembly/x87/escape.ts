@@ -13,9 +13,9 @@ import { clearExceptions, ferr, initialize, loadEnvironment, restoreState, saveS
 import { compareFlags, setComparison } from './compare';
 import { bcdInvalid, bcdTop, fromBcd, partial, quotientBits, remainderOf, roundToIntegral, scale, toBcd, toInteger } from './integers';
 import {
-  aDenormal, aExponent, aKind, aSign, aSignificand, bKind, DEFAULT_NAN, DENORMAL, FINITE, flag, flags, INFINITE, INVALID, isNaN80, moveAToB, NEAREST, pack32, pack64,
-  pack80, QUIET, resultA, resultInfinite, resultNaN, round, rounding, rSignificand, setA, setB, setRoundedUp, swap, TOP_BIT, TRUNCATE, unpack32, unpack64, unpackInteger,
-  UNSUPPORTED, UP, ZERO, ZERO_DIVIDE, DOWN, invalid,
+  aDenormal, aExponent, aKind, aSign, aSignificand, bKind, DEFAULT_NAN, DENORMAL, FINITE, flag, flags, INFINITE, INVALID, isNaN80, moveAToB, NEAREST, OVERFLOW, pack32, pack64,
+  pack80, PRECISION, resultA, resultInfinite, resultNaN, round, rounding, rSignificand, setA, setB, setFlags, setRoundedUp, swap, TOP_BIT, TRUNCATE, unpack32, unpack64, unpackInteger,
+  UNDERFLOW, UNSUPPORTED, UP, ZERO, ZERO_DIVIDE, DOWN, invalid,
 } from './number';
 import {
   blocked, C0, C1, C2, C3, CONDITION, control, exchange, finish, isEmpty, loadA, loadB, LEAST, MOST, noWrap, oneOperand, physical, pop, precision, push, pushValue,
@@ -176,6 +176,11 @@ function storeReal(rec: u32, double: bool, popping: bool): void {
       resultA();
       if (double) round(53, -1022, 1023, false);
       else round(24, -126, 127, false);
+      // an unmasked overflow or underflow stores nothing and does not look what would be lost
+      if (flags & (OVERFLOW | UNDERFLOW) & ~control()) {
+        setFlags(flags & ~PRECISION);
+        setRoundedUp(false);
+      }
     }
   }
   if (storeBlocked()) {
@@ -618,7 +623,8 @@ function remainderStep(nearest: bool): void {
       }
     }
   }
-  if (storeResult(0, 64)) setStatus(status() & ~C2);
+  storeResult(0, 64);
+  setStatus(status() & ~C2);
 }
 
 /** Exponent to ST(0), then significand pushed. */

@@ -246,6 +246,7 @@ export function shiftRight(hi: u64, lo: u64, by: u32): u64 {
 /**
  * Cuts a FINITE result to `bits` significant bits in the exponent range `least` to `most`; raises underflow, overflow and precision.
  * A denormal comes out with exponent `least` and bit 63 clear. `flush` = tiny results become zero (MXCSR.FTZ, underflow masked).
+ * What lies beyond the wrapped exponent range becomes zero or infinity.
  */
 export function round(bits: u32, least: i32, most: i32, flush: bool): void {
   if (rKind != FINITE) return;
@@ -255,6 +256,7 @@ export function round(bits: u32, least: i32, most: i32, flush: bool): void {
   let hi = rSignificand;
   let lo = rLow;
   let tiny = false;
+  let wrapped = false;
   if (exponent < least) {
     // tiny if it stays below the least normal number when rounded as if there were no least exponent
     tiny = true;
@@ -266,8 +268,9 @@ export function round(bits: u32, least: i32, most: i32, flush: bool): void {
     if (tiny && underflowBias && exponent + underflowBias >= least) {
       flags |= UNDERFLOW;
       exponent += underflowBias;
+      wrapped = true;
     } else {
-      if (tiny && flush) {
+      if (tiny && (flush || underflowBias)) {
         flags |= UNDERFLOW | PRECISION;
         resultZero(rSign);
         return;
@@ -281,7 +284,7 @@ export function round(bits: u32, least: i32, most: i32, flush: bool): void {
   const sticky = drop ? lo != 0 : false;
   if (rest != 0 || sticky) {
     flags |= PRECISION;
-    if (tiny && !underflowBias) flags |= UNDERFLOW;
+    if (tiny && !wrapped) flags |= UNDERFLOW;
     const up = grows(rSign, ((hi >> drop) & 1) != 0, rest, sticky);
     hi &= ~mask;
     if (up) {

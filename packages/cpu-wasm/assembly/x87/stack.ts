@@ -177,7 +177,7 @@ export function precision(): u32 {
 
 /** Rounds the result to `bits` and puts it into ST(i) unless an unmasked exception forbids. True if it was written. */
 export function storeResult(i: u32, bits: u32): bool {
-  round(bits, LEAST, MOST, false);
+  if (!blocked()) round(bits, LEAST, MOST, false);
   if (blocked()) {
     setRoundedUp(roundedUp && stackFault);
     return false;

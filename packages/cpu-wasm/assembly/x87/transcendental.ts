@@ -209,7 +209,8 @@ function trigonometric(which: u32): void {
       }
     }
   }
-  if (storeResult(0, 64)) setStatus(status() & ~C2);
+  storeResult(0, 64);
+  setStatus(status() & ~C2);
 }
 export function sine(): void {
   trigonometric(0);
@@ -223,15 +224,15 @@ function pairOfResults(tangents: bool): void {
   outOfRange = false;
   if (isEmpty(0) || !isEmpty(7)) {
     stackError(!isEmpty(0));
-    if (blocked()) return;
     setStatus(status() & ~C2);
-    writeIndefinitePair();
+    if (!blocked()) writeIndefinitePair();
     return;
   }
   loadA(st(0));
   if (oneOperand() || !inRangeOrC2()) {
-    if (blocked() || outOfRange) return;
+    if (outOfRange) return;
     setStatus(status() & ~C2);
+    if (blocked()) return;
     round(64, LEAST, MOST, false);
     const low = rSignificand;
     const high = pack80();
@@ -522,6 +523,10 @@ function yLog2XPlus1(): void {
   }
   if (bKind == ZERO && aKind == FINITE) {
     resultZero(aSign ^ bSign);
+    return;
+  }
+  if (bKind == INFINITE && aKind == FINITE) {
+    resultInfinite(aSign ^ bSign);
     return;
   }
   if (aSign && (aKind == INFINITE || aExponent >= 0)) {
