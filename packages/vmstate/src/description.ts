@@ -258,6 +258,10 @@ export interface Description<S extends object> {
 /** QEMU's order of saving, highest first. 11.x inserted APIC; the numbers are ours, only their order is on the wire. */
 export const PRIORITY = { LOW: -1, DEFAULT: 0, IOMMU: 1, PCI_BUS: 2, VIRTIO_MEM: 3, APIC: 4, GICV3_ITS: 5, GICV3: 6 } as const;
 
+/** A description whose state class is not known here: for lists of different ones. */
+// biome-ignore lint/suspicious/noExplicitAny: any state class.
+export type AnyDescription = Description<any>;
+
 /** What an author writes; everything but name, version and fields has a default. */
 export interface DescriptionInput<S extends object> {
   name: string;

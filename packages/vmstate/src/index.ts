@@ -28,6 +28,19 @@ export { type DynamicDescription, type DynamicState, descriptionFromVmdesc } fro
 export { fromJson, type Json, toJson, treeToJson } from './json.js';
 export { jsonSchema, type Schema } from './json-schema.js';
 export { type Decoded, decode, type LoadOptions, load } from './load.js';
+export {
+  type Bump,
+  compareLocks,
+  type Lock,
+  type LockCompat,
+  type LockDevice,
+  type LockDifference,
+  type LockedDevice,
+  type LockVerdict,
+  lockText,
+  makeLock,
+  minimumBump,
+} from './lock.js';
 export { compile, type Plan } from './plan.js';
 export { restore } from './restore.js';
 export { describe, type Saved, type SaveOptions, save, saveDescribed } from './save.js';
