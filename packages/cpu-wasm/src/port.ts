@@ -19,7 +19,13 @@ export interface CpuBus {
 
 /** A page-granular piece of the physical address space. Sorted, not overlapping; what is not covered is `io`. */
 export type FlatRange =
-  | { readonly base: number; readonly length: number; readonly kind: 'ram' | 'rom'; readonly block: CpuRamBlock; readonly offset: number }
+  | {
+      readonly base: number;
+      readonly length: number;
+      readonly kind: 'ram' | 'rom';
+      readonly block: CpuRamBlock;
+      readonly offset: number;
+    }
   | { readonly base: number; readonly length: number; readonly kind: 'io' };
 
 /** A RAM block in the CPU's WebAssembly memory, as devices and migration see it. */

@@ -82,7 +82,7 @@ describe('live migration', () => {
     await timer.sleep(1200);
     const [there, here] = channelPair();
     const arriving = incoming(destination.machine, here, { timer });
-    const { done } = migrate(source.machine, there, { timer, parameters: { 'max-bandwidth': 64 * 2 ** 20 } });
+    const { done } = migrate(source.machine, there, { timer, parameters: { maxBandwidth: 64 * 2 ** 20 } });
     const [info] = await Promise.all([done, arriving]);
     expect(info.ram!['dirty-sync-count']).toBeGreaterThan(1);
     expect(source.machine.runState).toBe('postmigrate');
