@@ -3,7 +3,7 @@
  * of all sizes and operand forms are made of these by assembly/generate.
  */
 import { FLAG_AUX, FLAG_RESULT } from '../src/layout';
-import { carry, condition, keepCarry, setAddition, setCarryOverflow, setLogic, setResult, setSubtraction, signExtend } from './flags';
+import { carry, condition, setAddition, setCarryOverflow, setLogic, setResult, setStep, setSubtraction, signExtend } from './flags';
 
 @inline export function add<T>(a: T, b: T): T {
   const r = (a + b) as T;
@@ -41,17 +41,13 @@ import { carry, condition, keepCarry, setAddition, setCarryOverflow, setLogic, s
   return r;
 }
 @inline export function inc<T>(a: T): T {
-  const before = load<u32>(FLAG_AUX);
   const r = (a + 1) as T;
-  setAddition<T>(a, 1 as T, r);
-  keepCarry(before);
+  setStep<T>(r, (~a & r) as T, (a & ~r) as T);
   return r;
 }
 @inline export function dec<T>(a: T): T {
-  const before = load<u32>(FLAG_AUX);
   const r = (a - 1) as T;
-  setSubtraction<T>(a, 1 as T, r);
-  keepCarry(before);
+  setStep<T>(r, (a & ~r) as T, (~a & r) as T);
   return r;
 }
 @inline export function not<T>(a: T): T {

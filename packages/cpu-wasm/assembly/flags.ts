@@ -46,12 +46,14 @@ const AUX_MASK: u32 = 0xc0000000;
 @inline export function setCarryOverflow(cf: u32, ov: u32): void {
   store<u32>(FLAG_AUX, (load<u32>(FLAG_AUX) & 0x3fffffff) | (cf << 31) | ((cf ^ ov) << 30));
 }
-/** INC and DEC: all but CF from the operation that just set the flags. `before` = FLAG_AUX before it. */
-@inline export function keepCarry(before: u32): void {
-  const aux = load<u32>(FLAG_AUX);
-  const overflow = (aux ^ (aux << 1)) & 0x80000000;
-  const carry = before & 0x80000000;
-  store<u32>(FLAG_AUX, carry | ((carry ^ overflow) >> 1) | (aux & 8));
+/** INC and DEC: CF stays; the sign bit of `overflow` is OF, bit 3 of `adjust` is AF. */
+@inline export function setStep<T>(result: T, overflow: T, adjust: T): void {
+  store<i64>(FLAG_RESULT, signExtend<T>(result));
+  const carry = load<u32>(FLAG_AUX) & 0x80000000;
+  let over: u32;
+  if (sizeof<T>() == 8) over = u32(u64(overflow) >> 33);
+  else over = (u32(overflow) << (32 - 8 * sizeof<T>() as u32)) >> 1;
+  store<u32>(FLAG_AUX, carry | (((carry >> 1) ^ over) & 0x40000000) | (u32(adjust) & 8));
 }
 
 @inline export function carry(): u32 { return load<u32>(FLAG_AUX) >> 31; }
