@@ -375,6 +375,28 @@ describe('damaged streams', () => {
   });
 });
 
+describe('damages that a walk without a machine survives', () => {
+  it.each([
+    ['bad-runstate', 'run-state', 'globalstate'],
+    ['command-ping-no-return-path', 'command-order', ''],
+    ['section-missing', 'description-mismatch', 'hpet'],
+    ['section-twice', 'description-mismatch', 'port92'],
+    ['section-version-too-new', 'description-mismatch', 'cpu'],
+    ['section-version-too-old', 'description-mismatch', 'cpu'],
+    ['subsection-version-too-new', 'description-mismatch', 'cpu'],
+    ['unknown-section', 'description-mismatch', 'hpxt'],
+    ['unknown-instance', 'description-mismatch', 'i8259'],
+  ])('%s', async (kind, code, section) => {
+    const { problems, error } = await inspectStream(bytesChannel(damages.find((damage) => damage.kind === kind)!.make()));
+    expect(error).toBeUndefined();
+    expect(problems[0]).toMatchObject({ code, section });
+  });
+
+  it('finds nothing against good streams', () => {
+    expect(inspection).toMatchObject({ problems: [], warnings: [], error: undefined });
+  });
+});
+
 describe('destinations that differ', () => {
   it.each([
     ['twice the RAM', { lengths: { 'pc.ram': 0x800000 } }, 'ram-block-size', ['pc.ram', '0x400000', '0x800000']],

@@ -41,6 +41,8 @@ export type StreamErrorCode =
   | 'ram-compressed'
   | 'ram-xbzrle'
   | 'ram-mapped'
+  /** The stream contradicts the description that it carries. */
+  | 'description-mismatch'
   /** Part of the protocol, not implemented here. */
   | 'unsupported'
   /** Larger than a bound that protects this process. */

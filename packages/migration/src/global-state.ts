@@ -3,7 +3,7 @@ import { decode, fieldsOf, StateError, saveDescribed, vmstate } from '@pagurus/v
 import { bytesFromText, textFromBytes } from './format.js';
 
 /** All run states that QEMU knows by name. */
-const RUN_STATES: readonly string[] = [
+export const RUN_STATES: readonly string[] = [
   ...['debug', 'inmigrate', 'internal-error', 'io-error', 'paused', 'postmigrate', 'prelaunch', 'finish-migrate', 'restore-vm'],
   ...['running', 'save-vm', 'shutdown', 'suspended', 'watchdog', 'guest-panicked', 'colo'],
 ];

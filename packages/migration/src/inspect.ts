@@ -2,6 +2,7 @@ import type { DynamicField, PlainValue, Vmdesc } from '@pagurus/vmstate';
 import type { ByteSource } from './channel.js';
 import type { Command } from './command.js';
 import type { Configuration } from './configuration.js';
+import { Contradictions } from './contradictions.js';
 import { StreamError } from './errors.js';
 import type { DecodedBy, SectionType, StreamEvent } from './events.js';
 import { type ParseOptions, parseStream } from './parse.js';
@@ -74,6 +75,8 @@ export interface Inspection {
   vmdesc: Vmdesc | undefined;
   /** Oddities that a loader accepts. */
   readonly warnings: string[];
+  /** What did not end the walk, but is in no stream that QEMU wrote: contradictions between the stream and its description. */
+  readonly problems: StreamError[];
   /** What ended the walk early. */
   error: StreamError | undefined;
 }
@@ -96,6 +99,7 @@ export async function inspectStream(source: ByteSource, options: InspectOptions 
     entries: [],
     vmdesc: undefined,
     warnings: [],
+    problems: [],
     error: undefined,
   };
   const collector = new Collector(inspection);
@@ -121,12 +125,14 @@ class Collector {
   private current: InspectedSection | undefined;
   private pagesInSection = 0;
   private eof = false;
+  private readonly contradictions = new Contradictions();
 
   constructor(private readonly inspection: Inspection) {}
 
   add(event: StreamEvent): void {
     const { inspection } = this;
     const { entries } = inspection;
+    this.contradictions.see(event);
     switch (event.kind) {
       case 'header':
         inspection.version = event.version;
@@ -183,13 +189,18 @@ class Collector {
         warnings.push(`the description is cut: ${entry.length} of ${entry.declaredLength} bytes`);
       } else if (entry.kind === 'vmdesc' && !inspection.vmdesc) warnings.push('the description is not valid JSON');
       else if (entry.kind === 'trailing') warnings.push(`${entry.length} bytes behind the end of the stream`);
-      else if (entry.kind === 'section' && (entry.decodedBy === 'footer' || entry.decodedBy === 'next-section')) {
+      else if (
+        entry.kind === 'section' &&
+        !inspection.vmdesc &&
+        (entry.decodedBy === 'footer' || entry.decodedBy === 'next-section')
+      ) {
         const how = entry.decodedBy === 'footer' ? 'the next footer' : 'the next plausible section';
         warnings.push(`section '${entry.name}' ${entry.instance} is not described; its end was found by ${how}`);
       }
     }
     if (this.eof && !inspection.error && !entries.some((entry) => entry.kind === 'vmdesc'))
       warnings.push('the stream carries no description');
+    inspection.problems.push(...this.contradictions.list(inspection.vmdesc));
   }
 
   private ram(record: RamRecord): void {

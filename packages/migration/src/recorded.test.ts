@@ -6,7 +6,15 @@ import { basename, dirname, join } from 'node:path';
 import { gunzipSync, inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { type DecodedRow, list, memoryOf, parseExactly } from '../test/support.js';
-import { applyRamRecord, bytesChannel, collectingChannel, convertFromJson, convertToJson, convertToQemu } from './index.js';
+import {
+  applyRamRecord,
+  bytesChannel,
+  collectingChannel,
+  convertFromJson,
+  convertToJson,
+  convertToQemu,
+  inspectStream,
+} from './index.js';
 
 /*
  * Every stream that real QEMU 7.2 and 10.0 wrote, when PAGURUS_SHARED names the folder of recordings. Archives are unpacked once into
@@ -88,6 +96,8 @@ describe.skipIf(!shared)('recorded streams', () => {
     if (sidecar.decoded) expect(withoutRepetitions(decoded)).toEqual(decodedOf(entry, sidecar.decoded));
     const ram = [...memory.blocks].map(([id, block]) => ({ id, length: block.length, sha256: sha256(block) }));
     if (sidecar.ram_blocks_after_load) expect(ram).toEqual(sidecar.ram_blocks_after_load);
+
+    expect((await inspectStream(bytesChannel(bytes))).problems).toEqual([]);
 
     const copy = collectingChannel();
     await convertToQemu(bytesChannel(bytes), copy);

@@ -37,6 +37,7 @@ export function inspectionJson(inspection: Inspection, sections?: readonly Inspe
     },
     sections: (sections ?? inspection.entries).map(entryJson),
     warnings: inspection.warnings,
+    problems: inspection.problems.length > 0 ? inspection.problems.map(errorJson) : undefined,
     error: inspection.error && errorJson(inspection.error),
   });
 }

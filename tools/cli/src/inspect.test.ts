@@ -102,7 +102,18 @@ describe('inspect', () => {
     const io = output();
     expect(await runInspect({ stream: path }, io)).toBe(1);
     expect(io.result.text).toContain('pc-i440fx-7.2');
-    expect(io.result.errors).toMatch(/the data ends inside .*offset 70 .*\[truncated\]/s);
+    expect(io.result.errors).toMatch(/offset 70 \(0x46\): the data ends inside a section id.*\[truncated\]/s);
+  });
+
+  it('says where a stream contradicts its own description', async () => {
+    const path = stream('uuid-pc-i440fx-7.2-i386', (bytes) => {
+      const copy = Buffer.from(bytes);
+      copy.write('walking\0', copy.lastIndexOf('paused\0'), 'latin1');
+      return copy;
+    });
+    const io = output();
+    expect(await runInspect({ stream: path }, io)).toBe(1);
+    expect(io.result.errors).toMatch(/section 'globalstate' .*'walking' \[run-state\]\n$/);
   });
 
   it('refuses a file that is not there', async () => {

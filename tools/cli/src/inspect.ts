@@ -71,7 +71,8 @@ export async function runInspect(args: InspectArguments, output: CommandOutput):
   else output.out(`${sections ? formatSections(sections, text) : formatInspection(inspection, text)}\n`);
   for (const warning of inspection.warnings) output.error(`pagurus inspect: note: ${warning}`);
   for (const [block, path] of files?.paths ?? []) output.error(`pagurus inspect: RAM block '${block}' is in ${path}`);
-  if (!inspection.error) return EXIT.OK;
+  for (const problem of inspection.problems) output.error(`pagurus inspect: ${args.stream}: ${describeError(problem)}`);
+  if (!inspection.error) return inspection.problems.length > 0 ? EXIT.BAD_STREAM : EXIT.OK;
   output.error(`pagurus inspect: ${args.stream}: ${describeError(inspection.error)}`);
   return EXIT.BAD_STREAM;
 }
