@@ -84,7 +84,8 @@ describe('the monitor of a running machine', () => {
     expect(await vm.monitor('info qtree')).toMatch(/dev: isa-serial, id "serial0"\n(.*\n)* {2}iobase = 1016 \(0x3f8\)/);
     expect(await vm.monitor('info mtree')).toMatch(/0000000000100000-00000000007fffff \(ram\)/);
     expect(await vm.monitor('info pic')).toMatch(/pic0: irr=.. imr=e8 isr=.. .*irq_base=20/);
-    const [, base] = await vm.shows(/region base=(\w+)/);
+    await vm.type('mem\r');
+    const [, base] = await vm.shows(/region=(\w+)\.\./);
     const page = new DataView(pageBytes(0, 256, 0).buffer);
     const expected = `0x${page.getUint32(0, true).toString(16).padStart(8, '0')}`;
     expect(await vm.monitor(`xp /1xw 0x${base}`)).toBe(`00000000${base}: ${expected}`);
