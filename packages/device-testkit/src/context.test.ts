@@ -41,7 +41,7 @@ describe('ports', () => {
     expect(calls).toEqual(['r0/4', 'r0/2', 'r0/2']);
   });
 
-  it('split at the border of two devices and at odd addresses', () => {
+  it('split at the border of two devices, but not at odd addresses', () => {
     const context = fakeContext();
     const [left, right] = [recorder([1, 2]), recorder([1, 2])];
     context.ports.add(0x10, 1, left.handler, { name: 'left' });

@@ -139,13 +139,11 @@ export class FakeSpace implements PortSpace, MemorySpace {
     return best;
   }
 
-  /** Longest aligned power of two at `address` that lies in one region. */
+  /** Longest power of two at `address` that lies in one region. Odd addresses are the device's own business, as on the real bus. */
   private resolve(address: number, most: number): { region: Region | undefined; length: AccessSize } {
     const region = this.find(address);
-    const start = address - (region?.base ?? 0);
     let length: AccessSize = most >= 4 ? 4 : most >= 2 ? 2 : 1;
     const fits = (): boolean => {
-      if (start % length !== 0) return false;
       for (let i = 1; i < length; i++) if (this.find(address + i) !== region) return false;
       return true;
     };

@@ -1,0 +1,8 @@
+import type { CompatTable } from '@pagurus/device-model';
+
+/** What older machine versions had: a row holds for its version and every older one. */
+export const compat: CompatTable = {
+  '4.0': { VGA: { edid: 'off', xres: '0', yres: '0' } },
+  '2.12': { VGA: { 'global-vmstate': 'on' } },
+  '2.1': { VGA: { 'qemu-extended-regs': 'off' } },
+};
