@@ -111,6 +111,15 @@ export class Reader implements ByteReader {
     throw new StateError(code, this.path.toString(), this.position, message, details.expected, details.got);
   }
 
+  /** Where it is set, objections to values are collected, so that a walk finds all of them. */
+  objections: StateError[] | undefined;
+
+  /** A value is wrong, but the data goes on behind it. */
+  object(code: StateErrorCode, message: string, details: { expected?: string; got?: string } = {}): void {
+    if (this.objections === undefined) this.fail(code, message, details);
+    this.objections.push(new StateError(code, this.path.toString(), this.position, message, details.expected, details.got));
+  }
+
   private take(length: number): number {
     this.require(length);
     const at = this.position;

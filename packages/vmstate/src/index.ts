@@ -14,6 +14,15 @@ export {
   effectiveSchema,
   type Presence as EffectivePresence,
 } from './effective.js';
+export {
+  type Candidate,
+  type Destination,
+  type ExaminedSection,
+  examineSection,
+  examineSections,
+  likelyCause,
+  type Objection,
+} from './examine.js';
 export * from './fields.js';
 export {
   applyFilters,

@@ -95,7 +95,7 @@ export function loadField(reader: Reader, field: Field, state: Keyed, version: n
       return;
     case 'validate':
       if (!guarded(reader, 'validation', () => field.test(state, version)))
-        reader.fail('invalid', `input validation failed: ${field.wire}`);
+        reader.object('invalid', `input validation failed: ${field.wire}`);
       return;
     case 'custom':
       state[key] = guarded(reader, field.codec.type, () => field.codec.get(reader, state[key]) as unknown);
@@ -103,20 +103,22 @@ export function loadField(reader: Reader, field: Field, state: Keyed, version: n
   }
 }
 
+/** A reader or a walk over a tree. */
 type Fails = Pick<Reader, 'fail'>;
+type Objects = Pick<Reader, 'object'>;
 
-export function checkEqual(where: Fails, local: number | bigint, value: number | bigint, hint: string | undefined): void {
+export function checkEqual(where: Objects, local: number | bigint, value: number | bigint, hint: string | undefined): void {
   if (value === local) return;
   const because = hint === undefined ? '' : ` (${hint})`;
-  where.fail('not-equal', `${hexText(value)} does not equal ${hexText(local)} here${because}`, {
+  where.object('not-equal', `${hexText(value)} does not equal ${hexText(local)} here${because}`, {
     expected: hexText(local),
     got: hexText(value),
   });
 }
 
-export function checkLessOrEqual(where: Fails, most: number, value: number): number {
+export function checkLessOrEqual(where: Objects, most: number, value: number): number {
   if (value < 0 || value > most) {
-    where.fail('out-of-range', `${value} is not between 0 and ${most}`, { expected: `0 to ${most}`, got: String(value) });
+    where.object('out-of-range', `${value} is not between 0 and ${most}`, { expected: `0 to ${most}`, got: String(value) });
   }
   return value;
 }

@@ -1,7 +1,7 @@
 /** QEMU-binary input. This walk over the description is the reference for every faster one. */
 import { Path, Reader } from './bytes.js';
 import { cloneState, copyState } from './clone.js';
-import type { Description } from './description.js';
+import type { Description, StateError } from './description.js';
 import { loadField } from './load-field.js';
 import { guarded, isPresent, type Keyed, pathPart, subsectionPart } from './walk.js';
 
@@ -69,7 +69,12 @@ export function loadDescription<S extends object>(reader: Reader, description: D
     reader.path.pop();
   }
   loadSubsections(reader, description, state);
-  guarded(reader, 'postLoad', () => description.postLoad?.(state, version));
+  try {
+    guarded(reader, 'postLoad', () => description.postLoad?.(state, version));
+  } catch (error) {
+    if (reader.objections === undefined) throw error;
+    reader.objections.push(error as StateError);
+  }
 }
 
 function checkVersion(reader: Reader, { version: own, minVersion, name }: Description<never>, version: number): void {

@@ -20,6 +20,10 @@ export class TreeWalk {
     throw new StateError(code, this.path.toString(), -1, message, details.expected, details.got);
   }
 
+  object(code: StateErrorCode, message: string, details: { expected?: string; got?: string } = {}): void {
+    this.fail(code, message, details);
+  }
+
   /** A reader over a codec's own bytes, with this walk's path. */
   reader(bytes: Uint8Array): Reader {
     return new Reader(bytes, 0, this.path);
