@@ -1,5 +1,5 @@
 // Installs what package-lock.json names, if that is not what is there.
-import { existsSync, utimesSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isStale, ROOT, requireNode, runNpm, step } from './lib.mjs';
 

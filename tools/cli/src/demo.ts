@@ -79,7 +79,7 @@ class Stage {
   }
 
   done(): void {
-    this.bars?.stop();
+    if (this.bar) this.bars!.stop();
     this.bar = undefined;
   }
 }
@@ -232,7 +232,7 @@ function summaryText(summary: DemoSummary, good: boolean): string {
 
 /** The terminal becomes the guest's console until the guest or the user ends it. */
 async function converse(machine: MachineProcess, host: CommandHost): Promise<void> {
-  host.out("\nThe guest is yours: 'help' lists its commands, Ctrl-A x ends, Ctrl-A c goes to the monitor.\n\n");
+  host.out("\nThe guest is yours: 'help' lists its commands, Ctrl-A x ends.\n\n");
   machine.onConsole = (bytes) => void process.stdout.write(bytes);
   const { stdin } = process;
   if (stdin.isTTY) stdin.setRawMode(true);
