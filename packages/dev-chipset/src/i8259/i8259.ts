@@ -7,6 +7,8 @@ import { BASE, CASCADE, ELCR_BASE, ELCR_MASK, SPURIOUS } from './spec.js';
 export interface PicService {
   /** INTA: takes the most important request and answers its vector, 0..255. */
   acknowledge(): number;
+  /** Level of the INT pin. */
+  output(): boolean;
 }
 
 /** The two 8259A of a PC with their cascade and the edge/level control registers. */
@@ -57,7 +59,7 @@ function create(context: DeviceContext): Device {
       section(i8259VmState, slave.state, { instance: 1, alias: BASE.SLAVE }),
     ],
     inputs: inputs(master, slave),
-    services: { acknowledge } satisfies PicService,
+    services: { acknowledge, output: () => master.pending() !== undefined } satisfies PicService,
     reset() {
       slave.reset();
       master.reset();
