@@ -31,6 +31,8 @@ export type StreamErrorCode =
   | 'command-length'
   /** A command that is not allowed now, e.g. PING without a return path. */
   | 'command-order'
+  /** The stream is complete and has no RAM. */
+  | 'ram-missing'
   | 'ram-unknown-block'
   | 'ram-block-size'
   | 'ram-total'

@@ -68,7 +68,7 @@ export interface LoadedRunState {
  * @param sending the run state that the source was in before it was stopped for the migration.
  */
 export function globalStateSection(
-  settings: StreamSettings,
+  settings: Partial<StreamSettings>,
   sending: RunState,
 ): MigrationSection & { readonly loaded: LoadedRunState } {
   let loaded: LoadedRunState = { name: undefined, state: 'running' };
@@ -79,7 +79,7 @@ export function globalStateSection(
     get loaded() {
       return loaded;
     },
-    needed: () => settings.storeGlobalState || (sending !== 'running' && sending !== 'paused'),
+    needed: () => settings.storeGlobalState === true || (sending !== 'running' && sending !== 'paused'),
     save() {
       const name = bytesFromText(sending);
       if (settings.splitGlobalState) {

@@ -25,7 +25,7 @@ export class RamLoader {
     // The reader knows announced blocks only, and those have been found here.
     const local = (name: string) => this.blocks.get(name)!;
     this.memory = {
-      read: (block, offset) => local(block).page(offset).slice(),
+      read: (block, offset) => new Uint8Array(local(block).page(offset)),
       write: (block, offset, bytes) => local(block).writePage(offset, bytes),
       fill: (block, offset, byte) => local(block).fillPage(offset, byte),
     };

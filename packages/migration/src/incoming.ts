@@ -163,6 +163,8 @@ class Incoming {
     const type = reader.u8();
     switch (type) {
       case SECTION.EOF:
+        // QEMU would start a machine without memory here.
+        if (!this.ram) reader.fail('ram-missing', 'the stream ends without a RAM section', { offset });
         return false;
       case SECTION.COMMAND:
         await this.command(offset);

@@ -35,7 +35,7 @@ export { type MappedRamHeader, pagePath, type RamBlockInfo, type RamHandler, typ
 export { RamWriter } from './ram-writer.js';
 export { StreamReader } from './reader.js';
 export { type ReturnMessage, readReturnMessage, writePong, writeShut } from './return-path.js';
-export type { SectionCatalogue } from './section-decoder.js';
+export { catalogueEntry, catalogueOf, type SectionCatalogue } from './section-decoder.js';
 export type { MigrationInfo, MigrationRamInfo, MigrationStatus } from './statistics.js';
 export { findVmdesc, formatJson, parseVmdesc } from './vmdesc.js';
 export { StreamWriter } from './writer.js';

@@ -1,4 +1,4 @@
-import { type Description, fieldsOf, vmstate } from '@pagurus/vmstate';
+import { fieldsOf, vmstate } from '@pagurus/vmstate';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -14,6 +14,8 @@ import { list } from '../test/support.js';
 import {
   type ByteChannel,
   bytesChannel,
+  catalogueEntry,
+  catalogueOf,
   channelPair,
   collectingChannel,
   convertToQemu,
@@ -511,19 +513,24 @@ describe('our own descriptions', () => {
     const source = filled(new FakeMachine({ settings }));
     const file = collectingChannel();
     await saveSnapshot(source, file);
-    const find = (idstr: string) =>
-      idstr.endsWith('/counter')
-        ? { description: counterDescription as Description<object>, state: new CounterState() }
-        : undefined;
-    const inspection = await inspectStream(bytesChannel(file.bytes()), { catalogue: { find } });
+    const catalogue = catalogueEntry(counterDescription, () => new CounterState());
+    const inspection = await inspectStream(bytesChannel(file.bytes()), { catalogue });
     const sections = inspection.entries.filter((entry) => entry.kind === 'section' && entry.type === 'FULL');
     expect(sections).toMatchObject([
       { decodedBy: 'catalogue', values: { count: 7, limit: 100, data: '0000000000000000' } },
       { decodedBy: 'catalogue', values: { count: 0, data: '0102030000000000', 'SUB counter/alarm v1': { alarm: 3 } } },
     ]);
     const copy = collectingChannel();
-    await convertToQemu(bytesChannel(file.bytes()), copy, { catalogue: { find } });
+    await convertToQemu(bytesChannel(file.bytes()), copy, { catalogue });
     expect(Buffer.from(copy.bytes()).equals(file.bytes())).toBe(true);
+  });
+
+  it('can be taken from a whole machine', async () => {
+    const source = filled(new FakeMachine());
+    const file = collectingChannel();
+    await saveSnapshot(source, file);
+    const { entries } = await inspectStream(bytesChannel(file.bytes()), { catalogue: catalogueOf(new FakeMachine()) });
+    expect(entries.filter((entry) => entry.kind === 'section' && entry.decodedBy === 'catalogue')).toHaveLength(2);
   });
 
   it('give way to the stream when they do not fit it', async () => {
@@ -531,8 +538,8 @@ describe('our own descriptions', () => {
     const file = collectingChannel();
     await saveSnapshot(source, file);
     const other = vmstate<CounterState>({ name: 'counter', version: 3, fields: [fieldsOf<CounterState>().u32('count')] });
-    const find = () => ({ description: other as Description<object>, state: new CounterState() });
-    const { entries, error } = await inspectStream(bytesChannel(file.bytes()), { catalogue: { find } });
+    const catalogue = catalogueEntry(other, () => new CounterState());
+    const { entries, error } = await inspectStream(bytesChannel(file.bytes()), { catalogue });
     expect(error).toBeUndefined();
     expect(entries.filter((entry) => entry.kind === 'section' && entry.decodedBy === 'vmdesc')).toHaveLength(3);
   });

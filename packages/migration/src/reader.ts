@@ -148,7 +148,7 @@ export class StreamReader {
       this.filling = undefined;
     }
     if (chunk === undefined) this.finished = true;
-    else this.append(chunk);
+    else this.append(plain(chunk));
     return chunk !== undefined;
   }
 
@@ -179,6 +179,11 @@ export class StreamReader {
     this.buffer.set(chunk, this.end);
     this.end += chunk.length;
   }
+}
+
+/** Node.js hands out Buffers, whose `slice` does not copy. */
+function plain(chunk: Uint8Array): Uint8Array {
+  return chunk.constructor === Uint8Array ? chunk : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
 }
 
 /** Text of anything thrown. */

@@ -1,5 +1,5 @@
+import type { MigrationTarget } from '@pagurus/device-model';
 import {
-  cloneState,
   type Description,
   type DynamicSection,
   decode,
@@ -7,23 +7,61 @@ import {
   describe,
   StateError,
   type Vmdesc,
+  type VmdescMembers,
 } from '@pagurus/vmstate';
 import type { DecodedBy, SectionEvent, StateEvent } from './events.js';
+import { globalStateSection } from './global-state.js';
 import type { StreamReader } from './reader.js';
 import { findFooter, findNextSection } from './resync.js';
 import { endsWell } from './section-frame.js';
+import { findSection } from './section-lookup.js';
 import { stateErrorAt } from './state-error.js';
 import { describedDevice, findVmdesc } from './vmdesc.js';
 
 /** Our own descriptions of devices, looked up by section. */
 export interface SectionCatalogue {
-  /** A description and a state of power-on values that it can be loaded into (a copy is used). */
-  find(
+  /**
+   * Describes what is in a section's data, as the sender's description JSON would.
+   * @param bytes begin with the data; it ends somewhere in them.
+   * @returns undefined for a section that is not known.
+   * @throws {StateError} `truncated` if there must be more data; anything else if the data does not fit our description.
+   */
+  describe(
     idstr: string,
     instance: number,
     version: number,
-  ): { readonly description: Description<object>; readonly state: object } | undefined;
+    bytes: Uint8Array,
+  ): { readonly end: number; readonly description: VmdescMembers } | undefined;
 }
+
+/** A catalogue of one description, for all sections that end in its name. */
+export function catalogueEntry<S extends object>(description: Description<S>, create: () => S): SectionCatalogue {
+  return {
+    describe(idstr, _instance, version, bytes) {
+      if (idstr.slice(idstr.lastIndexOf('/') + 1) !== description.name) return undefined;
+      const state = create();
+      const { end, commit } = decode(description, state, bytes, 0, version, { path: idstr });
+      commit();
+      return { end, description: describe(description, state) };
+    },
+  };
+}
+
+/** The sections of a machine as a catalogue. The machine is used up: its devices are left with what was decoded last. */
+export function catalogueOf(target: Pick<MigrationTarget, 'sections'>): SectionCatalogue {
+  return {
+    describe(idstr, instance, version, bytes) {
+      const section = findSection(target.sections, idstr, instance);
+      if (!section || version > section.version) return undefined;
+      const { end, commit } = section.decode(bytes, 0, version);
+      commit();
+      return { end, description: section.save().description as VmdescMembers };
+    },
+  };
+}
+
+/** What this package sends itself. Behind the stream's own description, which knows the layout of its QEMU. */
+const BUILT_IN = catalogueOf({ sections: [globalStateSection({ splitGlobalState: false }, 'running')] });
 
 interface DecodedSection extends DynamicSection {
   readonly by: DecodedBy;
@@ -60,25 +98,31 @@ export class SectionDecoder {
   /** Consumes the section's data. @throws {StreamError} */
   async read(section: SectionEvent, footers: boolean): Promise<StateEvent> {
     const decoded =
-      (await this.byCatalogue(section, footers)) ?? this.byVmdesc(section) ?? (await this.byResync(section, footers));
+      (await this.byCatalogue(this.catalogue, section, footers)) ??
+      this.byVmdesc(section) ??
+      (await this.byCatalogue(BUILT_IN, section, footers)) ??
+      (await this.byResync(section, footers));
     this.reader.skip(decoded.end);
     const { by, node, values, fields } = decoded;
     return { kind: 'state', decodedBy: by, node, values, fields };
   }
 
-  private async byCatalogue(section: SectionEvent, footers: boolean): Promise<DecodedSection | undefined> {
-    const entry = this.catalogue?.find(section.idstr, section.instance, section.version);
-    if (!entry) return undefined;
+  private async byCatalogue(
+    catalogue: SectionCatalogue | undefined,
+    section: SectionEvent,
+    footers: boolean,
+  ): Promise<DecodedSection | undefined> {
     const { reader } = this;
+    if (!catalogue) return undefined;
     for (;;) {
       const bytes = reader.window();
       try {
-        const state = cloneState(entry.state);
-        const { end, commit } = decode(entry.description, state, bytes, 0, section.version, { path: section.idstr });
-        commit();
-        const decoded = decodeWithVmdesc(describe(entry.description, state), bytes);
+        const described = catalogue.describe(section.idstr, section.instance, section.version, bytes);
+        if (!described) return undefined;
+        const decoded = decodeWithVmdesc(described.description, bytes);
         // Another version's layout may decode by chance: the end tells.
-        return decoded.end === end && endsWell(bytes, end, section, footers) ? this.rebase('catalogue', decoded) : undefined;
+        const fits = decoded.end === described.end && endsWell(bytes, decoded.end, section, footers);
+        return fits ? this.rebase('catalogue', decoded) : undefined;
       } catch (error) {
         if (!(error instanceof StateError)) throw error;
         if (error.code !== 'truncated' || this.buffered || reader.available > this.limit || !(await reader.fillMore()))

@@ -244,7 +244,7 @@ describe('return path', () => {
 
 describe('hostile streams', () => {
   const names = ['control-pc-i440fx-7.2-i386', 'virtio-all-legacy-pc-i440fx-2.0-i386', 'postcopy-pc-i440fx-7.2-i386'];
-  const streams = names.map((name) => fixture(`${name}.bin`));
+  const streams = names.map((name) => new Uint8Array(fixture(`${name}.bin`)));
   const change = fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 }));
 
   it('never fail with anything but a StreamError, whatever byte is changed', async () => {
@@ -261,6 +261,14 @@ describe('hostile streams', () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  it('do not start a machine without memory', async () => {
+    const bytes = Buffer.concat([streams[0]!.subarray(0, 26), Buffer.from([0])]);
+    await expect(incoming(new FakeMachine(), bytesChannel(bytes), { timer: new FakeTime() })).rejects.toMatchObject({
+      code: 'ram-missing',
+      offset: 26,
+    });
   });
 
   it('never fail otherwise for noise behind a good header', async () => {

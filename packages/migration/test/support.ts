@@ -5,7 +5,7 @@ import { ArrayMemory, type ByteSource, parseStream, type RamRecord, type StreamE
 
 /** A file from `fixtures/`. */
 export function fixture(name: string): Uint8Array {
-  return gunzipSync(readFileSync(new URL(`../fixtures/${name}.gz`, import.meta.url)));
+  return new Uint8Array(gunzipSync(readFileSync(new URL(`../fixtures/${name}.gz`, import.meta.url))));
 }
 
 export interface DecodedRow {
