@@ -7,3 +7,4 @@ export * from './hmp/index.js';
 export * from './migration-controller.js';
 export * from './options.js';
 export * from './screendump.js';
+export * from './write-fully.js';

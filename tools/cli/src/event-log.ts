@@ -1,5 +1,6 @@
-import { openSync, writeSync } from 'node:fs';
-import { systemError } from '@pagurus/host-node';
+import { fstatSync, openSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { systemError, writeFully } from '@pagurus/host-node';
 import { UsageError } from './usage-error.js';
 
 /** Events as JSON lines, each in the form of a QMP event. The time is the host's, so that two processes can be compared. */
@@ -12,9 +13,10 @@ export const silentEvents: EventLog = { emit() {} };
 
 /**
  * `-events FILE` or `-events fd:N`.
+ * @param gone called when the other side of a socket has closed it: whoever started this process is no more.
  * @throws {UsageError} if it cannot be written.
  */
-export function openEvents(target: string): EventLog {
+export function openEvents(target: string, gone: () => void = () => {}): EventLog {
   const descriptor = /^fd:(\d+)$/.exec(target);
   const open = (): number => {
     try {
@@ -24,21 +26,28 @@ export function openEvents(target: string): EventLog {
     }
   };
   const file = open();
-  const log: EventLog = {
+  if (descriptor) watchPeer(target, file, gone);
+  return {
     emit(event, data) {
       const now = performance.timeOrigin + performance.now();
       const seconds = Math.floor(now / 1000);
-      const timestamp = { seconds, microseconds: Math.round((now - seconds * 1000) * 1000) };
-      try {
-        writeSync(file, `${JSON.stringify({ timestamp, event, ...(data ? { data } : {}) })}\n`);
-      } catch (error) {
-        const { code } = error as { code?: string };
-        if (code === 'EBADF') throw new UsageError(`-events ${target}: not an open file descriptor`);
-        if (code !== 'EPIPE' && code !== 'EAGAIN') throw error;
-      }
+      const timestamp = { seconds, microseconds: Math.floor((now - seconds * 1000) * 1000) };
+      writeFully(file, new TextEncoder().encode(`${JSON.stringify({ timestamp, event, ...(data ? { data } : {}) })}\n`));
     },
   };
-  return log;
+}
+
+/** A socket's end of stream tells that its other side is gone; pipes and files tell nothing. Does not keep the process alive. */
+function watchPeer(target: string, descriptor: number, gone: () => void): void {
+  try {
+    if (!fstatSync(descriptor).isSocket()) return;
+  } catch (error) {
+    throw new UsageError(systemError(`-events ${target}: cannot write it`, error).message);
+  }
+  const peer = new Socket({ fd: descriptor, readable: true, writable: false, allowHalfOpen: true });
+  peer.on('error', gone).on('end', gone);
+  peer.resume();
+  peer.unref();
 }
 
 /** Milliseconds since 1970 of an event's timestamp. */

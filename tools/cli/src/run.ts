@@ -41,8 +41,9 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
     return EXIT_CODES.OK;
   }
   const type = machineType(options.machine ?? 'pc');
-  const events = options.events === undefined ? silentEvents : openEvents(options.events);
   let run: Run | undefined;
+  const hangUp = (): void => run?.finish(SIGNAL_CODE + SIGNALS.SIGHUP);
+  const events = options.events === undefined ? silentEvents : openEvents(options.events, hangUp);
   const consoles = await openConsoles(options, { quit: () => run?.finish(EXIT_CODES.OK), note: (line) => host.error(line) });
   try {
     const keyboard = new KeyboardInput();

@@ -1,5 +1,5 @@
-import { writeSync } from 'node:fs';
 import type { ReadStream } from 'node:tty';
+import { writeFully } from '../write-fully.js';
 import { type HostCharacter, InputQueue } from './host-character.js';
 
 export interface StdioOptions {
@@ -43,7 +43,7 @@ export function stdioCharacter(options: StdioOptions): HostCharacter {
 
   return {
     description: 'stdio',
-    write: (bytes) => writeAll(output, bytes),
+    write: (bytes) => writeFully(output, bytes),
     connect: (frontend) => queue.connect(frontend),
     ready: () => queue.deliver(),
     async close() {
@@ -58,19 +58,3 @@ export function stdioCharacter(options: StdioOptions): HostCharacter {
     },
   };
 }
-
-/** Writes all bytes now. A reader that has gone is no error; one that is slow is waited for. */
-function writeAll(descriptor: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) {
-    try {
-      done += writeSync(descriptor, bytes, done);
-    } catch (error) {
-      const code = (error as { code?: string }).code;
-      if (code === 'EPIPE' || code === 'EIO' || code === 'EBADF') return;
-      if (code !== 'EAGAIN') throw error;
-      Atomics.wait(PAUSE, 0, 0, 2);
-    }
-  }
-}
-
-const PAUSE = new Int32Array(new SharedArrayBuffer(4));
