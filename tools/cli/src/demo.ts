@@ -2,7 +2,7 @@ import { HeartbeatFollower } from '@pagurus/guests';
 import type { MigrationInfo } from '@pagurus/migration';
 import { MultiBar } from 'cli-progress';
 import { eventTime } from './event-log.js';
-import { EXIT_CODES } from './exit-codes.js';
+import { EXIT_CODES, SIGNAL_CODE } from './exit-codes.js';
 import { demoFolder, MachineProcess, type RunEvent } from './machine-process.js';
 import { BAR_OPTIONS, migrationPayload, migrationShare } from './progress.js';
 import type { CommandHost } from './run.js';
@@ -34,6 +34,8 @@ const MEMORY_MIB = 32;
 const DIRTY_MEBIBYTES = 2;
 /** Slow enough to be seen, with a guest that writes meanwhile. */
 const BANDWIDTH = '16M';
+/** Milliseconds that the machine may stand still, as far as that can be foreseen. */
+const DOWNTIME_LIMIT = 30;
 const BEATS_BEFORE = 5;
 const BEATS_AFTER = 6;
 
@@ -97,9 +99,9 @@ export async function runDemo(options: DemoOptions, host: CommandHost): Promise<
     for (const machine of machines) machine.kill();
     remove();
   };
-  const interrupted = (): void => {
+  const interrupted = (_name: NodeJS.Signals, number: number): void => {
     end();
-    process.exit(130);
+    process.exit(SIGNAL_CODE + number);
   };
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
@@ -134,6 +136,7 @@ export async function runDemo(options: DemoOptions, host: CommandHost): Promise<
     };
     await source.monitor('migrate_set_capability return-path on');
     await source.monitor(`migrate_set_parameter max-bandwidth ${BANDWIDTH}`);
+    await source.monitor(`migrate_set_parameter downtime-limit ${DOWNTIME_LIMIT}`);
     await source.monitor(`migrate -d ${uri}`);
     const finished = await source.untilEvent('MIGRATION', ({ data }) => /completed|failed|cancelled/.test(data!.status));
     const info = lastProgress(source.events);
