@@ -7,7 +7,7 @@ export type SectionType = 'START' | 'PART' | 'END' | 'FULL';
 
 /**
  * How the end of a device's section was found; sections have no length.
- * - `catalogue`: our own description of the device
+ * - `catalogue`: our own description of the device, which agrees with the stream's if that carries one
  * - `vmdesc`: the description JSON that the stream carries
  * - `footer`: undescribed; the next footer with this section's id ends it
  * - `next-section`: undescribed and without footers; ends where a plausible chain of sections goes on

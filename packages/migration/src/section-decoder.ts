@@ -5,8 +5,10 @@ import {
   decode,
   decodeWithVmdesc,
   describe,
+  descriptionFromVmdesc,
   StateError,
   type Vmdesc,
+  type VmdescDevice,
   type VmdescMembers,
 } from '@pagurus/vmstate';
 import type { DecodedBy, SectionEvent, StateEvent } from './events.js';
@@ -42,7 +44,7 @@ export function catalogueEntry<S extends object>(description: Description<S>, cr
       const state = create();
       const { end, commit } = decode(description, state, bytes, 0, version, { path: idstr });
       commit();
-      return { end, description: describe(description, state) };
+      return { end, description: asSent(describe(description, state), bytes) };
     },
   };
 }
@@ -55,9 +57,17 @@ export function catalogueOf(target: Pick<MigrationTarget, 'sections'>): SectionC
       if (!section || version > section.version) return undefined;
       const { end, commit } = section.decode(bytes, 0, version);
       commit();
-      return { end, description: section.save().description as VmdescMembers };
+      return { end, description: asSent(section.save().description as VmdescMembers, bytes) };
     },
   };
+}
+
+/** Our description without the subsections that this machine would send but the bytes do not have: an older one did not know them. */
+function asSent(ours: VmdescMembers, bytes: Uint8Array): VmdescMembers {
+  const { description, create } = descriptionFromVmdesc(ours);
+  const state = create();
+  decode(description, state, bytes).commit();
+  return describe(description, state);
 }
 
 /** What this package sends itself. Behind the stream's own description, which knows the layout of its QEMU. */
@@ -97,9 +107,10 @@ export class SectionDecoder {
 
   /** Consumes the section's data. @throws {StreamError} */
   async read(section: SectionEvent, footers: boolean): Promise<StateEvent> {
+    const device = this.describedIn(section);
     const decoded =
-      (await this.byCatalogue(this.catalogue, section, footers)) ??
-      this.byVmdesc(section) ??
+      (await this.byCatalogue(this.catalogue, section, footers, device)) ??
+      (device && this.byVmdesc(device)) ??
       (await this.byCatalogue(BUILT_IN, section, footers)) ??
       (await this.byResync(section, footers));
     this.reader.skip(decoded.end);
@@ -111,6 +122,7 @@ export class SectionDecoder {
     catalogue: SectionCatalogue | undefined,
     section: SectionEvent,
     footers: boolean,
+    device?: VmdescDevice,
   ): Promise<DecodedSection | undefined> {
     const { reader } = this;
     if (!catalogue) return undefined;
@@ -118,8 +130,8 @@ export class SectionDecoder {
       const bytes = reader.window();
       try {
         const described = catalogue.describe(section.idstr, section.instance, section.version, bytes);
-        if (!described) return undefined;
-        const decoded = decodeWithVmdesc(described.description, bytes);
+        if (!described || (device && !sameDescription(described.description, device))) return undefined;
+        const decoded = decodeWithVmdesc({ name: section.idstr, instance_id: section.instance, ...described.description }, bytes);
         // Another version's layout may decode by chance: the end tells.
         const fits = decoded.end === described.end && endsWell(bytes, decoded.end, section, footers);
         return fits ? this.rebase('catalogue', decoded) : undefined;
@@ -131,12 +143,15 @@ export class SectionDecoder {
     }
   }
 
-  private byVmdesc(section: SectionEvent): DecodedSection | undefined {
+  /** The section's entry in the stream's own description. */
+  private describedIn(section: SectionEvent): VmdescDevice | undefined {
     const identity = `${section.instance}/${section.idstr}`;
     const occurrence = this.occurrences.get(identity) ?? 0;
     this.occurrences.set(identity, occurrence + 1);
-    const device = describedDevice(this.vmdesc, section.idstr, section.instance, occurrence);
-    if (!device) return undefined;
+    return describedDevice(this.vmdesc, section.idstr, section.instance, occurrence);
+  }
+
+  private byVmdesc(device: VmdescDevice): DecodedSection {
     try {
       return this.rebase('vmdesc', decodeWithVmdesc(device, this.reader.window()));
     } catch (error) {
@@ -175,4 +190,9 @@ export class SectionDecoder {
     const start = this.reader.offset;
     return { ...decoded, by, fields: decoded.fields.map((field) => ({ ...field, offset: field.offset + start })) };
   }
+}
+
+/** Where the stream's QEMU names or orders fields otherwise than ours, the stream is right about itself. */
+function sameDescription(own: VmdescMembers, { name: _name, instance_id: _instance, ...sent }: VmdescDevice): boolean {
+  return JSON.stringify(own) === JSON.stringify(sent);
 }

@@ -2,6 +2,7 @@ import { rename, rm } from 'node:fs/promises';
 import type { ByteSource } from '@pagurus/migration';
 import { convertFromJson, convertToJson, convertToQemu, looksLikeJson, type SectionCatalogue } from '@pagurus/migration';
 import { describeError, EXIT } from './inspect.js';
+import { ownCatalogue } from './inspect-catalogue.js';
 import { type CommandOutput, openSink, openSource } from './inspect-files.js';
 
 /** `pagurus convert IN OUT --to qemu|json` */
@@ -11,7 +12,7 @@ export interface ConvertArguments {
   /** `-` is standard output. */
   readonly output: string;
   readonly to: 'qemu' | 'json';
-  /** Descriptions of our own devices. */
+  /** Descriptions of devices. Default: of all devices we have. */
   readonly catalogue?: SectionCatalogue;
 }
 
@@ -35,7 +36,7 @@ export async function runConvert(args: ConvertArguments, output: CommandOutput):
   const [source, sink] = opened as [Awaited<ReturnType<typeof openSource>>, Awaited<ReturnType<typeof openSink>>];
   try {
     const input = await peeked(source);
-    const options = args.catalogue ? { catalogue: args.catalogue } : {};
+    const options = { catalogue: args.catalogue ?? (await ownCatalogue()) };
     if (looksLikeJson(input.first)) {
       if (args.to !== 'qemu') throw new Error(`'${args.input}' is JSON already`);
       await convertFromJson(input.source, sink);

@@ -39,7 +39,7 @@ describe('inspect', () => {
     expect(text).toMatch(/^QEMU migration stream, version 3\nmachine {9}pc-i440fx-7.2\n/);
     expect(text).toContain('uuid            12345678-9abc-def0-1122-334455667788');
     expect(text).toMatch(/pc\.ram +0x400000 +1024 zero/);
-    expect(text).toMatch(/FULL {3}0000:00:01\.3\/piix4_pm +0 +3 +2432 {2}vmdesc/);
+    expect(text).toMatch(/FULL {3}0000:00:01\.3\/piix4_pm +0 +3 +2432 {2}catalogue/);
     expect(text).toMatch(/parent_obj\.version_id +int32 le +2\n/);
     expect(text).toMatch(/parent_obj\.config\[0\] +pci config +86801371[0-9a-f]+ … \(256 bytes\)/);
   });

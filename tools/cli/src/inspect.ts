@@ -6,6 +6,7 @@ import {
   type SectionCatalogue,
   StreamError,
 } from '@pagurus/migration';
+import { ownCatalogue } from './inspect-catalogue.js';
 import { BlockFiles, type CommandOutput, inflate, openSource } from './inspect-files.js';
 import { inspectionJson } from './inspect-json.js';
 import { formatInspection, formatSections } from './inspect-text.js';
@@ -21,7 +22,7 @@ export interface InspectArguments {
   readonly ram?: boolean;
   /** Folder for the blocks' contents. */
   readonly extractRam?: string;
-  /** Descriptions of our own devices. */
+  /** Descriptions of devices. Default: of all devices we have. */
   readonly catalogue?: SectionCatalogue;
 }
 
@@ -45,7 +46,7 @@ export async function runInspect(args: InspectArguments, output: CommandOutput):
   try {
     if (args.extractRam !== undefined) files = new BlockFiles(args.extractRam);
     inspection = await inspectStream(source, {
-      ...(args.catalogue ? { catalogue: args.catalogue } : {}),
+      catalogue: args.catalogue ?? (await ownCatalogue()),
       observe: (event) => {
         if (!files) return;
         if (event.kind === 'ram-block') files.add(event.block.name, event.block.usedLength);
