@@ -79,6 +79,9 @@ export let immediate2: u32 = 0;
 export let opcodeByte: u32 = 0;
 export let modrm: u32 = 0;
 export let rex: u32 = 0;
+/** Opcode map, and the mandatory prefix: 0 none, 1 = 66, 2 = F3, 3 = F2. */
+export let opcodeMap: u32 = 0;
+export let mandatoryPrefix: u32 = 0;
 
 let next: u32 = 0;
 let length: u32 = 0;
@@ -366,6 +369,8 @@ export function decode(from: u32, to: u32, rec: u32, offset: u32): u32 {
     }
   }
   opcodeByte = byte;
+  opcodeMap = map;
+  mandatoryPrefix = repeat == 0xf3 ? 2 : repeat == 0xf2 ? 3 : prefix66 ? 1 : 0;
   modrmFetched = false;
   let at: u32 = ENTRIES + ((map << 8) + byte) * 8;
   for (;;) {
@@ -375,7 +380,7 @@ export function decode(from: u32, to: u32, rec: u32, offset: u32): u32 {
     switch (what) {
       case 2: needModrm(); choice = (modrm >> 3) & 7; break;
       case 3: needModrm(); choice = modrm >> 6 == 3 ? 1 : 0; break;
-      case 4: choice = repeat == 0xf3 ? 2 : repeat == 0xf2 ? 3 : prefix66 ? 1 : 0; break;
+      case 4: choice = mandatoryPrefix; break;
       case 5: needModrm(); choice = modrm & 7; break;
       default: choice = codeSize == MODE_64 ? 1 : 0; break;
     }

@@ -6,7 +6,7 @@ import { MODE, MODE_64, MODE_STACK32, PSEUDO_T0, PSEUDO_T1, PSEUDO_ZERO, DS } fr
 import {
   OPERAND_E, OPERAND_G, OPERAND_I, OPERAND_NONE, OPERAND_S, addressSize, codeSize, decodedLength, emitEnd, flatMode, immediate, immediate2, immediateHigh,
   implicitKind, isMemory, kind0, kind1, kind2, memoryBase, memoryDisplacement, memoryIndex, memoryKind, operandSize, register0, register1, register2, repeat,
-  size0, size1, stackKind, startOffset, opcodeByte, modrm,
+  size0, size1, stackKind, startOffset, opcodeByte, opcodeMap, mandatoryPrefix, modrm, rex,
 } from './decoder';
 import * as Op from './generated/ops';
 import * as T from './generated/tables';
@@ -276,6 +276,19 @@ function emitFar(rec: u32, op: u32, memoryOp: u32): u32 {
   return emitEnd(rec + 16, nextOffset());
 }
 
+/** MMX, SSE: register numbers, immediate byte, and which instruction it is; see assembly/simd/operands.ts. */
+function emitSimd(rec: u32, op: u32): u32 {
+  const which = (opcodeMap << 10) | (mandatoryPrefix << 8) | opcodeByte;
+  const flags: u32 = (isMemory ? 0x100 : 0) | (operandSize == 8 ? 0x200 : 0);
+  memoryRecord(rec, op, ((modrm >> 3) & 7) | ((rex & 4) << 1), (modrm & 7) | ((rex & 1) << 3), (immediate & 0xff) | flags | (which << 16));
+  if (opcodeMap == 1 && opcodeByte == 0xf7) {
+    // MASKMOV stores at DS:rDI
+    store<u8>(rec, 56, 4);
+    store<u8>(rec, u8(implicitKind(DS)), 6);
+  }
+  return rec + 16;
+}
+
 export function emit(semantic: u32, rec: u32): u32 {
   const access: u32 = load<u8>(semantic, 1);
   const extra: u32 = load<u8>(semantic, 3);
@@ -313,6 +326,7 @@ export function emit(semantic: u32, rec: u32): u32 {
     case T.EMIT_BIT: return emitBit(rec, op, access);
     case T.EMIT_FAR: return op == Op.H_FAR_CALL8 ? emitFar(rec, op, Op.H_FAR_CALL_MEMORY8) : emitFar(rec, op, Op.H_FAR_JUMP_MEMORY8);
     case T.EMIT_BY_SIZE: return record(rec, op + sizeIndex(operandSize) - 1, kind0 == OPERAND_G ? register0 : 0, 0, 0);
+    case T.EMIT_SIMD: return emitSimd(rec, op);
     case T.EMIT_NOP: return record(rec, Op.NOP, 0, 0, 0);
     default: break;
   }

@@ -9,3 +9,4 @@ export * from './instructions/system';
 export * from './instructions/segments';
 export * from './instructions/misc';
 export * from './x87/escape';
+export * from './simd/simd';

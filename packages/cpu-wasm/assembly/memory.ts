@@ -9,7 +9,7 @@ import {
 } from '../src/layout';
 import { unwind } from './bus';
 import { AC, GP, SS_FAULT, raise } from './exceptions';
-import { FIRST_HELPER, H_ESCAPE } from './generated/ops';
+import { FIRST_HELPER, H_ESCAPE, H_SIMD } from './generated/ops';
 import { lastWalkFlags, NO_ADDRESS, READ, WRITE, walk, KERNEL_SET, USER_SET } from './paging';
 import { hostOf, readPhysical, touch, writableHostOf, writePhysical } from './physical';
 import { CR4_SMAP, RSP, cr4, faulted, get, is64, mode, put, segment } from './state';
@@ -89,7 +89,7 @@ function canonical(linear: u64): bool {
   if (i64(linear) << 16 >> 16 == i64(linear)) return true;
   const rec = load<u32>(CURRENT_RECORD);
   const op: u32 = rec ? load<u16>(rec) : 0;
-  const stack = rec != 0 && (op < FIRST_HELPER || op == H_ESCAPE) && ((load<u8>(rec, 6) >> 2) & 15) == 2;
+  const stack = rec != 0 && (op < FIRST_HELPER || op == H_ESCAPE || op == H_SIMD) && ((load<u8>(rec, 6) >> 2) & 15) == 2;
   raise(stack ? SS_FAULT : GP, true, 0);
   return false;
 }

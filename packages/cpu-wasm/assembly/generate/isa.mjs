@@ -13,6 +13,8 @@
  * @FEATURE  #UD without this CPUID feature.
  */
 
+import { simdRows } from './simd.mjs';
+
 const ALU = ['add', 'or', 'adc', 'sbb', 'and', 'sub', 'xor', 'cmp'];
 const SHIFT = ['rol', 'ror', 'rcl', 'rcr', 'shl', 'shr', 'shl', 'sar'];
 const CONDITION = ['o', 'no', 'b', 'nb', 'z', 'nz', 'be', 'nbe', 's', 'ns', 'p', 'np', 'l', 'nl', 'le', 'nle'];
@@ -279,6 +281,7 @@ add(`
   0F FF ud0 Gv,Ev
 `);
 for (let i = 0xd8; i < 0xe0; i++) add(`${hex(i)} esc Ed`);
+rows.push(...simdRows);
 
 /** CPUID features that rows name: word of FEATURES (see src/layout.ts) and bit. */
 export const FEATURES = {

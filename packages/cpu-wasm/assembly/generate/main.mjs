@@ -97,8 +97,11 @@ ${helpers.map(({ name, call, isVoid }, i) => `    case ${firstHelper + i}: ${isV
 const KINDS = ['none', 'E', 'G', 'M', 'R', 'Z', 'I', 'J', 'O', 'S', 'C', 'D', 'A', 'fixed', 'one'];
 const OPERAND_SIZES = ['', 'b', 'w', 'd', 'q', 'v', 'z', 'y', 's', 'p'];
 const FIXED = { AL: ['fixed', 'b', 0], rAX: ['fixed', 'v', 0], CL: ['fixed', 'b', 1], DX: ['fixed', 'w', 2], 1: ['one', 'b', 0] };
+/** Vector registers are decoded like general ones; their helper takes the numbers. */
+const VECTOR = { V: 'Gd', P: 'Gd', W: 'Ed', Q: 'Ed' };
 const forms = [{ text: '', kind: 0, size: 0, register: 0 }];
-function formOf(text) {
+function formOf(operand) {
+  const text = VECTOR[operand[0]] ?? operand;
   let index = forms.findIndex((form) => form.text === text);
   if (index < 0) {
     const [kind, size, register] = FIXED[text] ?? [text[0], text.slice(1), 0];
@@ -150,7 +153,7 @@ function place(at, rowsHere, level, modrm) {
   const semantic = semanticNames.indexOf(row.mnemonic);
   if (semantic < 0) throw new Error(`no semantics for ${row.mnemonic}`);
   const operands = row.operands.map(formOf);
-  let flags = modrm || row.operands.some((text) => FIXED[text] === undefined && NEEDS_MODRM.has(text[0])) ? BIT.MODRM : 0;
+  let flags = modrm || row.operands.some((text) => FIXED[text] === undefined && NEEDS_MODRM.has((VECTOR[text[0]] ?? text)[0])) ? BIT.MODRM : 0;
   for (const letter of row.flags) flags |= BIT[letter];
   const feature = row.feature === undefined ? 0 : 1 + featureNames.indexOf(row.feature);
   entries[at] = [1, operands[0] ?? 0, operands[1] ?? 0, operands[2] ?? 0, semantic & 0xff, semantic >> 8, flags, feature];

@@ -410,6 +410,7 @@ const HELPERS = [
   ['hlt', ''],
   ['wait', 'void'],
   ['escape', 'void'],
+  ['simd', 'void'],
   ['arpl', 'void'],
   ['sldt', 'void'],
   ['str', 'void'],

@@ -8,9 +8,11 @@
  *     stops   the block ends behind it
  */
 
+import { simdNames } from './simd.mjs';
+
 export const CLASSES = [
   'INVALID', 'ALU', 'MOV', 'INCDEC', 'REG', 'PLAIN', 'RAW', 'RAW_PLAIN', 'PUSH', 'POP', 'CALL', 'JMP', 'JCC', 'RET', 'LOOP', 'WIDEN', 'XCHG', 'LEA',
-  'STRING', 'PORT', 'SYSREG', 'BIT', 'FAR', 'BY_SIZE', 'NOP',
+  'STRING', 'PORT', 'SYSREG', 'BIT', 'FAR', 'BY_SIZE', 'NOP', 'SIMD',
 ];
 
 const CONDITION = ['o', 'no', 'b', 'nb', 'z', 'nz', 'be', 'nbe', 's', 'ns', 'p', 'np', 'l', 'nl', 'le', 'nle'];
@@ -86,3 +88,4 @@ define('PLAIN', 'H_DEBUG_READ', 'mov_from_dr', { access: 'w' });
 define('PLAIN', 'H_DEBUG_WRITE', 'mov_to_dr');
 define('RAW_PLAIN', 'H_*', 'sgdt sidt lgdt lidt invlpg clflush arpl');
 define('RAW_PLAIN', 'H_ESCAPE', 'esc');
+define('SIMD', 'H_SIMD', simdNames.join(' '));
