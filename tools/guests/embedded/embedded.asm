@@ -117,6 +117,7 @@ main_loop:
 %include "boot.inc"
 %include "cpu.inc"
 %include "devices.inc"
+%include "font.inc"
 %include "console.inc"
 %include "region.inc"
 %include "commands.inc"
