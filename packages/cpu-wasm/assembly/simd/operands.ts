@@ -1,8 +1,8 @@
 /** Operands of MMX and SSE instructions: registers, memory with its alignment rules, and whether the instruction may run at all. [SDM 1:9, 1:10, 2A:2.4] */
-import { FPU_REGISTERS, XMM } from '../../src/layout';
+import { FEATURE_80000001_ECX, FPU_REGISTERS, MXCSR, SEG_BASE, XMM } from '../../src/layout';
 import { fault, faultCode, GP, NM, ud } from '../exceptions';
-import { loadAt, operandAddress, probeWrite, storeAt } from '../memory';
-import { cr0, CR0_EM, CR0_TS, cr4, CR4_OSFXSR } from '../state';
+import { loadAt, offsetOf, operandAddress, probeWrite, segmentOf, storeAt } from '../memory';
+import { cr0, CR0_EM, CR0_TS, cr4, CR4_OSFXSR, feature, segment } from '../state';
 import { checkPending } from '../x87/escape';
 import { setTags, setTop } from '../x87/stack';
 
@@ -68,23 +68,38 @@ export function setMm(n: u32, value: u64): void {
 export function memoryAddress(n: u32, write: bool): u64 {
   return operandAddress(record, 0, n, write);
 }
-export function load128(aligned: bool): v128 {
+/** Alignment counts before the segment's limit. */
+function checkAlignment(): void {
+  if ((u32(offsetOf(record)) + load<u32>(segment(segmentOf(record)), SEG_BASE)) & 15) faultCode(GP, 0);
+}
+/** Operands of arithmetic need no alignment where MXCSR.MM (AMD's misaligned mode) is set; moves always do. */
+export const UNALIGNED: u32 = 0;
+export const ALIGNED: u32 = 1;
+export const ARITHMETIC: u32 = 2;
+const MISALIGNED_MODE: u32 = 0x20000;
+
+/** Bits that MXCSR has. */
+export function mxcsrBits(): u32 {
+  return feature(FEATURE_80000001_ECX, 7) ? 0xffff | MISALIGNED_MODE : 0xffff;
+}
+
+export function load128(alignment: u32): v128 {
+  if (alignment == ALIGNED || (alignment == ARITHMETIC && !(load<u32>(MXCSR) & MISALIGNED_MODE))) checkAlignment();
   const at = memoryAddress(16, false);
-  if (aligned && u32(at) & 15) faultCode(GP, 0);
   const low = loadAt<u64>(at);
   return join(low, loadAt<u64>(at + 8));
 }
 export function store128(value: v128, aligned: bool): void {
+  if (aligned) checkAlignment();
   const at = memoryAddress(16, true);
-  if (aligned && u32(at) & 15) faultCode(GP, 0);
   if ((u32(at) & 0xfff) > 0xff0) probeWrite(at, 16);
   storeAt<u64>(at, lowOf(value));
   storeAt<u64>(at + 8, highOf(value));
 }
 
 /** The r/m operand as an XMM register or memory of 16, 8, 4 bytes; the rest is zero for memory. */
-export function source128(aligned: bool): v128 {
-  return isMemory ? load128(aligned) : getXmm(rmNumber);
+export function source128(alignment: u32): v128 {
+  return isMemory ? load128(alignment) : getXmm(rmNumber);
 }
 export function source64(): u64 {
   return isMemory ? loadAt<u64>(memoryAddress(8, false)) : lowOf(getXmm(rmNumber));

@@ -14,8 +14,8 @@ import {
   align, alignMm, blend, blendByMask, packed, packed38, packed41, shiftImmediate, shuffleDwords, shuffleWords, sumsOfFour, widen,
 } from './integer';
 import {
-  enterMmx, fromLow, getMm, getXmm, highOf, immediate, isMemory, join, key, load128, lowOf, memoryAddress, mmxAvailable, regNumber, rmNumber, setMm, setXmm, source128,
-  source16, source32, source64, sourceMm, sseAvailable, store128, takeRecord, wide, xmmAt,
+  ALIGNED, ARITHMETIC, enterMmx, fromLow, getMm, getXmm, highOf, immediate, isMemory, join, key, load128, lowOf, memoryAddress, mmxAvailable, mxcsrBits, regNumber, rmNumber, setMm, setXmm, source128,
+  source16, source32, source64, sourceMm, sseAvailable, store128, takeRecord, UNALIGNED, wide, xmmAt,
 } from './operands';
 import { compareStrings, indexOf, maskOf } from './strings';
 
@@ -59,6 +59,8 @@ function isMmx(opcode: u32, prefix: u32): bool {
     if (opcode >= 0xd0) return true;
     if (opcode == 0xc4 || opcode == 0xc5) return true;
   }
+  // integers from memory leave the x87 registers alone
+  if (opcode == 0x2a && isMemory) return false;
   return (opcode == 0x2a || opcode == 0x2c || opcode == 0x2d) && prefix <= P66;
 }
 
@@ -74,7 +76,7 @@ function map0f(rec: u32, opcode: u32, prefix: u32): void {
     case 0x17: storeAt<u64>(memoryAddress(8, true), highOf(getXmm(regNumber))); return;
     case 0x14:
     case 0x15: unpackFloats(opcode, prefix); return;
-    case 0x28: setXmm(regNumber, source128(true)); return;
+    case 0x28: setXmm(regNumber, source128(ALIGNED)); return;
     case 0x29:
       if (isMemory) store128(getXmm(regNumber), true);
       else setXmm(rmNumber, getXmm(regNumber));
@@ -88,14 +90,14 @@ function map0f(rec: u32, opcode: u32, prefix: u32): void {
     case 0x50: put<u32>(regNumber << 3, prefix == NP ? u32(i32x4.bitmask(getXmm(rmNumber))) : u32(i64x2.bitmask(getXmm(rmNumber)))); return;
     case 0x52:
     case 0x53: approximate(prefix, opcode == 0x52); return;
-    case 0x54: setXmm(regNumber, v128.and(getXmm(regNumber), source128(true))); return;
+    case 0x54: setXmm(regNumber, v128.and(getXmm(regNumber), source128(ARITHMETIC))); return;
     case 0x55: {
-      const b = source128(true);
+      const b = source128(ARITHMETIC);
       setXmm(regNumber, v128.andnot(b, getXmm(regNumber)));
       return;
     }
-    case 0x56: setXmm(regNumber, v128.or(getXmm(regNumber), source128(true))); return;
-    case 0x57: setXmm(regNumber, v128.xor(getXmm(regNumber), source128(true))); return;
+    case 0x56: setXmm(regNumber, v128.or(getXmm(regNumber), source128(ARITHMETIC))); return;
+    case 0x57: setXmm(regNumber, v128.xor(getXmm(regNumber), source128(ARITHMETIC))); return;
     case 0x51:
     case 0x58:
     case 0x59:
@@ -115,7 +117,7 @@ function map0f(rec: u32, opcode: u32, prefix: u32): void {
         const value = sourceMm();
         enterMmx();
         setMm(regNumber, value);
-      } else setXmm(regNumber, source128(prefix == P66));
+      } else setXmm(regNumber, source128(prefix == P66 ? ALIGNED : UNALIGNED));
       return;
     case 0x7f: storeWhole(prefix); return;
     case 0x70: shuffle(prefix); return;
@@ -150,15 +152,16 @@ function map0f(rec: u32, opcode: u32, prefix: u32): void {
         enterMmx();
       } else store128(getXmm(regNumber), true);
       return;
-    case 0xf0: setXmm(regNumber, load128(false)); return;
+    case 0xf0: setXmm(regNumber, load128(UNALIGNED)); return;
     case 0xf7: storeMasked(prefix); return;
     default:
       if (prefix == NP) {
-        const b = fromLow(sourceMm());
+        // the low-half unpacking ones read 32 bits of memory
+        const b = fromLow(isMemory && opcode < 0x63 ? u64(loadAt<u32>(memoryAddress(4, false))) : sourceMm());
         enterMmx();
         setMm(regNumber, lowOf(packed(opcode, fromLow(getMm(regNumber)), b, true)));
       } else {
-        const b = source128(true);
+        const b = source128(ARITHMETIC);
         setXmm(regNumber, packed(opcode, getXmm(regNumber), b, false));
       }
   }
@@ -167,7 +170,7 @@ function map0f(rec: u32, opcode: u32, prefix: u32): void {
 // ---------------------------------------------------------------- moves
 
 function moveIn(prefix: u32): void {
-  if (prefix <= P66) setXmm(regNumber, source128(false));
+  if (prefix <= P66) setXmm(regNumber, source128(UNALIGNED));
   else if (prefix == PF3) {
     const value = source32();
     if (isMemory) setXmm(regNumber, fromLow(value));
@@ -193,7 +196,7 @@ function moveOut(prefix: u32): void {
 function moveHalf(opcode: u32, prefix: u32): void {
   const at = xmmAt(regNumber);
   if (prefix == PF3) {
-    const b = source128(true);
+    const b = source128(ARITHMETIC);
     if (opcode == 0x12) setXmm(regNumber, i8x16.shuffle(b, b, 0, 1, 2, 3, 0, 1, 2, 3, 8, 9, 10, 11, 8, 9, 10, 11));
     else setXmm(regNumber, i8x16.shuffle(b, b, 4, 5, 6, 7, 4, 5, 6, 7, 12, 13, 14, 15, 12, 13, 14, 15));
   } else if (prefix == PF2) {
@@ -203,7 +206,7 @@ function moveHalf(opcode: u32, prefix: u32): void {
   } else store<u64>(at, source64(), 8);
 }
 function unpackFloats(opcode: u32, prefix: u32): void {
-  const b = source128(true);
+  const b = source128(ARITHMETIC);
   const a = getXmm(regNumber);
   if (prefix == P66) setXmm(regNumber, opcode == 0x14 ? join(lowOf(a), lowOf(b)) : join(highOf(a), highOf(b)));
   else setXmm(regNumber, packed(opcode == 0x14 ? 0x62 : 0x6a, a, b, false));
@@ -257,10 +260,10 @@ function storeMasked(prefix: u32): void {
   const n: u32 = prefix == NP ? 8 : 16;
   v128.store(X, prefix == NP ? fromLow(getMm(regNumber)) : getXmm(regNumber));
   v128.store(Y, prefix == NP ? fromLow(getMm(rmNumber)) : getXmm(rmNumber));
-  const at = memoryAddress(n, true);
-  for (let i: u32 = 0; i < n; i++) if (load<u8>(Y + i) & 0x80) probeWrite(at + i, 1);
-  for (let i: u32 = 0; i < n; i++) if (load<u8>(Y + i) & 0x80) storeAt<u8>(at + i, load<u8>(X + i));
   if (prefix == NP) enterMmx();
+  const at = memoryAddress(n, true);
+  probeWrite(at, n);
+  for (let i: u32 = 0; i < n; i++) if (load<u8>(Y + i) & 0x80) storeAt<u8>(at + i, load<u8>(X + i));
 }
 
 // ---------------------------------------------------------------- shuffles
@@ -272,13 +275,13 @@ function shuffle(prefix: u32): void {
     setMm(regNumber, shuffleWords(b, immediate));
     return;
   }
-  const b = source128(true);
+  const b = source128(ARITHMETIC);
   if (prefix == P66) setXmm(regNumber, shuffleDwords(b, immediate));
   else if (prefix == PF3) setXmm(regNumber, join(lowOf(b), shuffleWords(highOf(b), immediate)));
   else setXmm(regNumber, join(shuffleWords(lowOf(b), immediate), highOf(b)));
 }
 function shuffleFloats(prefix: u32): void {
-  const b = source128(true);
+  const b = source128(ARITHMETIC);
   const a = getXmm(regNumber);
   if (prefix == P66) {
     setXmm(regNumber, join(immediate & 1 ? highOf(a) : lowOf(a), immediate & 2 ? highOf(b) : lowOf(b)));
@@ -322,7 +325,7 @@ function arithmetic(operation: u32, prefix: u32): void {
     finishFloats();
     store<u64>(at, r);
   } else {
-    v128.store(Y, source128(true));
+    v128.store(Y, source128(ARITHMETIC));
     startFloats();
     if (prefix == NP) for (let i: u32 = 0; i < 16; i += 4) store<u32>(Z + i, arithmetic32(operation, load<u32>(at + i), load<u32>(Y + i)));
     else for (let i: u32 = 0; i < 16; i += 8) store<u64>(Z + i, arithmetic64(operation, load<u64>(at + i), load<u64>(Y + i)));
@@ -346,7 +349,7 @@ function comparePacked(prefix: u32): void {
     finishFloats();
     store<u64>(at, r);
   } else {
-    v128.store(Y, source128(true));
+    v128.store(Y, source128(ARITHMETIC));
     startFloats();
     if (prefix == NP) for (let i: u32 = 0; i < 16; i += 4) store<u32>(Z + i, compare32(predicate, load<u32>(at + i), load<u32>(Y + i)));
     else for (let i: u32 = 0; i < 16; i += 8) store<u64>(Z + i, compare64(predicate, load<u64>(at + i), load<u64>(Y + i)));
@@ -376,7 +379,7 @@ function approximate(prefix: u32, root: bool): void {
     store<u32>(at, root ? reciprocalRoot(y) : reciprocal(y));
     return;
   }
-  v128.store(Y, source128(true));
+  v128.store(Y, source128(ARITHMETIC));
   for (let i: u32 = 0; i < 16; i += 4) {
     const y = load<u32>(Y + i);
     store<u32>(at + i, root ? reciprocalRoot(y) : reciprocal(y));
@@ -384,7 +387,7 @@ function approximate(prefix: u32, root: bool): void {
 }
 /** HADD, HSUB: neighbours of the destination, then of the source. */
 function horizontal(prefix: u32, operation: u32): void {
-  v128.store(Y, source128(true));
+  v128.store(Y, source128(ARITHMETIC));
   v128.store(X, getXmm(regNumber));
   startFloats();
   if (prefix == P66) {
@@ -399,7 +402,7 @@ function horizontal(prefix: u32, operation: u32): void {
 }
 /** ADDSUB: subtract at even places, add at odd ones. */
 function alternate(prefix: u32): void {
-  v128.store(Y, source128(true));
+  v128.store(Y, source128(ARITHMETIC));
   v128.store(X, getXmm(regNumber));
   startFloats();
   if (prefix == P66) {
@@ -419,8 +422,7 @@ function fromIntegers(prefix: u32): void {
   const at = xmmAt(regNumber);
   if (prefix <= P66) {
     const b = sourceMm();
-    // CVTPI2PD leaves x87 alone if its operand is in memory
-    if (prefix == NP || !isMemory) enterMmx();
+    if (!isMemory) enterMmx();
     startFloats();
     if (prefix == NP) {
       const low = singleOfInteger(i64(i32(b)));
@@ -453,17 +455,19 @@ function toIntegers(prefix: u32, truncate: bool): void {
     let high: i64;
     if (prefix == NP) {
       const b = source64();
+      // even if an exception follows
+      enterMmx();
       startFloats();
       low = integerOfSingle(u32(b), 32, truncate);
       high = integerOfSingle(u32(b >> 32), 32, truncate);
     } else {
-      const b = source128(true);
+      const b = source128(ARITHMETIC);
+      enterMmx();
       startFloats();
       low = integerOfDouble(lowOf(b), 32, truncate);
       high = integerOfDouble(highOf(b), 32, truncate);
     }
     finishFloats();
-    enterMmx();
     setMm(regNumber, u64(u32(low)) | (u64(high) << 32));
     return;
   }
@@ -493,7 +497,7 @@ function betweenFloats(prefix: u32): void {
     finishFloats();
     setXmm(regNumber, join(low, high));
   } else if (prefix == P66) {
-    const b = source128(true);
+    const b = source128(ARITHMETIC);
     startFloats();
     const low = singleOfDouble(lowOf(b));
     const high = singleOfDouble(highOf(b));
@@ -515,7 +519,7 @@ function betweenFloats(prefix: u32): void {
 }
 /** CVTDQ2PS, CVTPS2DQ, CVTTPS2DQ. */
 function betweenDwords(prefix: u32): void {
-  v128.store(Y, source128(true));
+  v128.store(Y, source128(ARITHMETIC));
   startFloats();
   for (let i: u32 = 0; i < 16; i += 4) {
     if (prefix == NP) store<u32>(Z + i, singleOfInteger(i64(load<i32>(Y + i))));
@@ -532,7 +536,7 @@ function doublesAndDwords(prefix: u32): void {
     setXmm(regNumber, join(doubleOfInteger(i64(i32(b))), doubleOfInteger(i64(i32(b >> 32)))));
     return;
   }
-  const b = source128(true);
+  const b = source128(ARITHMETIC);
   startFloats();
   const low = integerOfDouble(lowOf(b), 32, prefix == P66);
   const high = integerOfDouble(highOf(b), 32, prefix == P66);
@@ -549,7 +553,7 @@ function map0f38(opcode: u32, prefix: u32): void {
       enterMmx();
       setMm(regNumber, lowOf(packed38(opcode, fromLow(getMm(regNumber)), b, true)));
     } else {
-      const b = source128(true);
+      const b = source128(ARITHMETIC);
       setXmm(regNumber, packed38(opcode, getXmm(regNumber), b, false));
     }
     return;
@@ -560,7 +564,7 @@ function map0f38(opcode: u32, prefix: u32): void {
     setXmm(regNumber, widen(opcode, b));
     return;
   }
-  const b = source128(true);
+  const b = source128(ARITHMETIC);
   const a = getXmm(regNumber);
   switch (opcode) {
     case 0x10:
@@ -586,7 +590,7 @@ function map0f3a(opcode: u32, prefix: u32): void {
   switch (opcode) {
     case 0x08:
     case 0x09: {
-      v128.store(Y, source128(true));
+      v128.store(Y, source128(ARITHMETIC));
       startFloats();
       if (opcode == 8) for (let i: u32 = 0; i < 16; i += 4) store<u32>(Z + i, round32(load<u32>(Y + i), imm));
       else for (let i: u32 = 0; i < 16; i += 8) store<u64>(Z + i, round64(load<u64>(Y + i), imm));
@@ -613,7 +617,7 @@ function map0f3a(opcode: u32, prefix: u32): void {
     case 0x0c:
     case 0x0d:
     case 0x0e: {
-      const b = source128(true);
+      const b = source128(ARITHMETIC);
       setXmm(regNumber, blend(getXmm(regNumber), b, imm, opcode == 0x0c ? 2 : opcode == 0x0d ? 3 : 1));
       return;
     }
@@ -623,7 +627,7 @@ function map0f3a(opcode: u32, prefix: u32): void {
         enterMmx();
         setMm(regNumber, alignMm(getMm(regNumber), b, imm));
       } else {
-        const b = source128(true);
+        const b = source128(ARITHMETIC);
         setXmm(regNumber, align(getXmm(regNumber), b, imm));
       }
       return;
@@ -661,16 +665,16 @@ function map0f3a(opcode: u32, prefix: u32): void {
     case 0x40: dotProduct32(imm); return;
     case 0x41: dotProduct64(imm); return;
     case 0x42: {
-      const b = source128(true);
+      const b = source128(ARITHMETIC);
       setXmm(regNumber, sumsOfFour(getXmm(regNumber), b, imm));
       return;
     }
     case 0x44: {
-      const b = source128(true);
+      const b = source128(ARITHMETIC);
       setXmm(regNumber, carryless(getXmm(regNumber), b, imm));
       return;
     }
-    case 0xdf: setXmm(regNumber, keyAssist(source128(true), imm)); return;
+    case 0xdf: setXmm(regNumber, keyAssist(source128(ARITHMETIC), imm)); return;
     default: stringCompare(opcode, imm); return;
   }
 }
@@ -682,7 +686,7 @@ function insertSingle(imm: u32): void {
 }
 /** Products where bits 4…7 of `imm` say so, summed in pairs, to the places of bits 0…3. */
 function dotProduct32(imm: u32): void {
-  v128.store(Y, source128(true));
+  v128.store(Y, source128(ARITHMETIC));
   v128.store(X, getXmm(regNumber));
   startFloats();
   for (let i: u32 = 0; i < 4; i++) store<u32>(Z + 4 * i, (imm >> (4 + i)) & 1 ? arithmetic32(MULTIPLY, load<u32>(X + 4 * i), load<u32>(Y + 4 * i)) : 0);
@@ -698,7 +702,7 @@ function dotProduct32(imm: u32): void {
   setXmm(regNumber, v128.load(Z));
 }
 function dotProduct64(imm: u32): void {
-  v128.store(Y, source128(true));
+  v128.store(Y, source128(ARITHMETIC));
   v128.store(X, getXmm(regNumber));
   startFloats();
   for (let i: u32 = 0; i < 2; i++) store<u64>(Z + 8 * i, (imm >> (4 + i)) & 1 ? arithmetic64(MULTIPLY, load<u64>(X + 8 * i), load<u64>(Y + 8 * i)) : 0);
@@ -710,7 +714,7 @@ function dotProduct64(imm: u32): void {
   setXmm(regNumber, v128.load(Z));
 }
 function stringCompare(opcode: u32, imm: u32): void {
-  const b = source128(false);
+  const b = source128(UNALIGNED);
   const explicit_ = opcode < 0x62;
   const la = wide ? get<i64>(RAX) : i64(get<i32>(RAX));
   const lb = wide ? get<i64>(RDX) : i64(get<i32>(RDX));
@@ -721,16 +725,13 @@ function stringCompare(opcode: u32, imm: u32): void {
 
 // ---------------------------------------------------------------- FXSAVE, FXRSTOR, LDMXCSR, STMXCSR
 
-/** Bits that MXCSR has. */
-const MXCSR_BITS: u32 = 0xffff;
-
 function stateInstruction(rec: u32): void {
   const which = regNumber & 7;
   if (which >= 2) {
     sseAvailable();
     if (which == 2) {
       const value = loadAt<u32>(memoryAddress(4, false));
-      if (value & ~MXCSR_BITS) faultCode(GP, 0);
+      if (value & ~mxcsrBits()) faultCode(GP, 0);
       store<u32>(MXCSR, value);
     } else storeAt<u32>(memoryAddress(4, true), load<u32>(MXCSR));
     return;
@@ -760,7 +761,7 @@ function saveImage(at: u64): void {
     storeAt<u32>(at + 20, u32(load<u16>(FPU_DS)));
   }
   storeAt<u32>(at + 24, load<u32>(MXCSR));
-  storeAt<u32>(at + 28, MXCSR_BITS);
+  storeAt<u32>(at + 28, mxcsrBits());
   for (let i: u32 = 0; i < 8; i++) {
     storeAt<u64>(at + 32 + 16 * i, significand(st(i)));
     storeAt<u64>(at + 40 + 16 * i, u64(signExponent(st(i))));
@@ -773,9 +774,9 @@ function saveImage(at: u64): void {
   }
 }
 function restoreImage(at: u64): void {
-  const mxcsr = loadAt<u32>(at + 24);
   loadAt<u8>(at + 511);
-  if (cr4() & CR4_OSFXSR && mxcsr & ~MXCSR_BITS) faultCode(GP, 0);
+  const mxcsr = loadAt<u32>(at + 24);
+  if (cr4() & CR4_OSFXSR && mxcsr & ~mxcsrBits()) faultCode(GP, 0);
   const statusWord: u32 = loadAt<u16>(at + 2);
   store<u16>(FPU_CONTROL, u16((u32(loadAt<u16>(at)) & 0x1f3f) | 0x40));
   setTop((statusWord >> 11) & 7);

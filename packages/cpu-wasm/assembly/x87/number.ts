@@ -300,7 +300,7 @@ export function round(bits: u32, least: i32, most: i32, flush: bool): void {
     resultZero(rSign);
     return;
   }
-  if (exponent > most) {
+  if (exponent > most && !wrapped) {
     flags |= OVERFLOW;
     if (overflowBias && exponent - overflowBias <= most) {
       exponent -= overflowBias;
