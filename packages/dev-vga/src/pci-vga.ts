@@ -22,6 +22,7 @@ export interface PciVgaProperties extends PciProperties {
 
 const properties: PropertyTable<PciVgaProperties> = {
   ...pciProperties,
+  romFile: { ...pciProperties.romFile, default: 'vgabios-stdvga.bin' },
   memoryMiB: {
     name: 'vgamem_mb',
     type: 'uint32',
