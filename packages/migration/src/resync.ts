@@ -59,12 +59,8 @@ export function sectionHeaderLength(bytes: Uint8Array, index: number): number | 
 export function findNextSection(bytes: Uint8Array, from: number, usedIds: ReadonlySet<number>): number | undefined {
   // Candidates from the last to the first: an index is good if it is the end of the stream or a header followed by a good one.
   const good: number[] = [];
-  const isEnd = (index: number) =>
-    bytes[index] === SECTION.EOF &&
-    (index + 1 === bytes.length ||
-      (bytes[index + 1] === SECTION.VMDESCRIPTION && index + 6 + u32At(bytes, index + 2) === bytes.length));
   for (let index = bytes.length - 1; index >= from; index--) {
-    if (isEnd(index)) {
+    if (isStreamEnd(bytes, index)) {
       good.push(index);
       continue;
     }
@@ -73,4 +69,16 @@ export function findNextSection(bytes: Uint8Array, from: number, usedIds: Readon
     if (header !== undefined && good.length > 0 && good[0]! >= index + header) good.push(index);
   }
   return good.at(-1);
+}
+
+/** The end-of-stream byte, with nothing or with a description of the right length behind it. */
+function isStreamEnd(bytes: Uint8Array, index: number): boolean {
+  if (bytes[index] !== SECTION.EOF) return false;
+  if (index + 1 === bytes.length) return true;
+  return bytes[index + 1] === SECTION.VMDESCRIPTION && index + 6 + u32At(bytes, index + 2) === bytes.length;
+}
+
+/** True if, in a stream without footers, a section's data may end at `index`: the next section begins there, or the stream ends. */
+export function mayEndAt(bytes: Uint8Array, index: number): boolean {
+  return isStreamEnd(bytes, index) || (bytes[index] === SECTION.FULL && sectionHeaderLength(bytes, index) !== undefined);
 }

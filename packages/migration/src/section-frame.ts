@@ -2,6 +2,7 @@ import { hex } from './errors.js';
 import type { SectionEvent } from './events.js';
 import { RAM_SECTION_VERSION, SECTION, STREAM_MAGIC, STREAM_VERSION, STREAM_VERSION_OBSOLETE, textFromBytes } from './format.js';
 import type { StreamReader } from './reader.js';
+import { mayEndAt } from './resync.js';
 import { u32At } from './vmdesc.js';
 
 /*
@@ -111,9 +112,6 @@ export async function readFooter(reader: StreamReader, section: SectionEvent): P
 
 /** True if a footer, or what may follow a section without one, is at `end`. */
 export function endsWell(bytes: Uint8Array, end: number, section: SectionEvent, footers: boolean): boolean {
-  if (!footers) {
-    const next = bytes[end];
-    return next === SECTION.EOF || next === SECTION.FULL || next === SECTION.COMMAND;
-  }
+  if (!footers) return mayEndAt(bytes, end);
   return bytes.length >= end + 5 && bytes[end] === SECTION.FOOTER && u32At(bytes, end + 1) === section.sectionId;
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { bytesChannel, type InspectedSection, inspectStream } from '@pagurus/migration';
 import { describe, expect, it } from 'vitest';
@@ -53,5 +54,34 @@ describe('our own descriptions', () => {
     expect(namesOf(own, 'catalogue')).toEqual(expect.arrayContaining(OURS.filter((name) => name !== 'fw_cfg')));
     expect(own.find(({ name, instance }) => name === 'i8259' && instance === 1)!.values).toMatchObject({ irq_base: 0, elcr: 0 });
     expect(own.find(({ name }) => name === 'ps2kbd')!.values).toMatchObject({ scancode_set: 2 });
+  });
+});
+
+/* All recorded streams that are files of their own, when PAGURUS_SHARED names the folder of recordings. */
+const shared = process.env.PAGURUS_SHARED;
+const folder = shared ? join(shared, 'qemu/streams') : '';
+const recorded = shared
+  ? (JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')) as { sidecar: string; kind: string; file?: string }[]).filter(
+      ({ kind, file }) => file && kind !== 'corrupt',
+    )
+  : [];
+
+describe.skipIf(!shared)('our own descriptions and recorded streams', () => {
+  it.each(recorded.map(({ sidecar, file }) => [sidecar, file!] as const))('%s', async (sidecar, file) => {
+    const bytes = gunzipSync(readFileSync(join(folder, dirname(sidecar), file)));
+    const { sections: expected } = JSON.parse(readFileSync(join(folder, sidecar), 'utf8')) as { sections: unknown[][] };
+    const own = await inspectStream(bytesChannel(bytes), { catalogue: await ownCatalogue() });
+    const carried = await inspectStream(bytesChannel(bytes));
+    expect(own).toMatchObject({ error: undefined, problems: [] });
+    const full = (list: typeof own) =>
+      list.entries.filter((entry) => entry.kind === 'section' && entry.type === 'FULL') as InspectedSection[];
+    const packaged =
+      (expected.find((row) => (row[1] as { inner?: unknown })?.inner)?.[1] as { inner: unknown[][] } | undefined)?.inner ?? [];
+    expect(full(own).map(({ type, name, instance, version, length }) => [type, name, instance, version, length])).toEqual(
+      [...packaged, ...expected].filter((row) => row[0] === 'FULL'),
+    );
+    for (const [i, section] of full(carried).entries()) {
+      if (section.decodedBy === 'vmdesc') expect(full(own)[i]!.values, section.name).toEqual(section.values);
+    }
   });
 });
