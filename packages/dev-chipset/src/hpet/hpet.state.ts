@@ -45,6 +45,11 @@ export function timerCapabilities(interrupts: number, messages: boolean): bigint
   return (BigInt(interrupts) << 32n) | BigInt(low);
 }
 
+/** At most half the counter's range: a comparator that lies ahead must not look like one that has passed. */
+export function boundedPeriod(config: bigint, period: bigint): bigint {
+  return BigInt.asUintN(config & BigInt(TIMER.MODE_32BIT) ? 31 : 63, period);
+}
+
 const t = fieldsOf<HpetTimerState>();
 const timer = vmstate<HpetTimerState>({
   name: 'hpet_timer',
@@ -105,6 +110,9 @@ export const hpetVmState = (offsetSaved: boolean, readCounter: () => void) =>
     },
     preSave: readCounter,
     postLoad(state) {
-      for (const [index, one] of state.timers.entries()) one.tn = index;
+      for (const [index, one] of state.timers.entries()) {
+        one.tn = index;
+        one.period = boundedPeriod(one.config, one.period);
+      }
     },
   });

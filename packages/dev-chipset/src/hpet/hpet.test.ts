@@ -196,6 +196,18 @@ describe('periodic', () => {
     expect(t.rises(2)).toBe(17);
   });
 
+  it('longer than half the 32-bit range is cut, so that it does not seem to have passed', () => {
+    const t = timers();
+    t.on();
+    t.writel(timerAt(0), ENABLE | PERIODIC | SET_VALUE | route(2));
+    t.writel(timerAt(0) + 8, 0x1000);
+    t.writel(timerAt(0) + 8, 0xc000_0000);
+    t.writel(timerAt(0), ENABLE | PERIODIC | MODE_32 | route(2));
+    t.advance(1_000_000);
+    expect(t.rises(2)).toBeLessThanOrEqual(2);
+    expect(t.state.timers[0]!.period).toBe(0x4000_0000n);
+  });
+
   it('absurdly short is thinned out, so that the machine lives', () => {
     const t = timers();
     t.on();

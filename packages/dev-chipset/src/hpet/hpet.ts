@@ -1,5 +1,5 @@
 import { type Device, type DeviceContext, defineDevice, NEVER, PropertyError, section, type Timer } from '@pagurus/device-model';
-import { HpetState, type HpetTimerState, hpetVmState, timerCapabilities } from './hpet.state.js';
+import { boundedPeriod, HpetState, type HpetTimerState, hpetVmState, timerCapabilities } from './hpet.state.js';
 import {
   BASE,
   CAPABILITIES,
@@ -213,7 +213,7 @@ function create(context: DeviceContext, properties: HpetProperties): Device {
     timer.config = withLow(timer.config, (before & ~TIMER.WRITABLE) | (value & TIMER.WRITABLE));
     if (has(timer, TIMER.MODE_32BIT)) {
       timer.cmp = BigInt.asUintN(32, timer.cmp);
-      timer.period = BigInt.asUintN(32, timer.period);
+      timer.period = boundedPeriod(timer.config, timer.period);
     }
     const changed = before ^ value;
     if (changed & TIMER.ENABLE) {
@@ -228,7 +228,7 @@ function create(context: DeviceContext, properties: HpetProperties): Device {
   function writeComparator(timer: HpetTimerState, value: number, replace: (old: bigint, half: number) => bigint): void {
     const periodic = has(timer, TIMER.PERIODIC);
     if (!periodic || has(timer, TIMER.SET_VALUE)) timer.cmp = replace(timer.cmp, value);
-    if (periodic) timer.period = BigInt.asUintN(has(timer, TIMER.MODE_32BIT) ? 31 : 63, replace(timer.period, value));
+    if (periodic) timer.period = boundedPeriod(timer.config, replace(timer.period, value));
     timer.config &= ~BigInt(TIMER.SET_VALUE);
     if (enabled()) start(timer);
   }

@@ -233,6 +233,18 @@ describe('operation modes', () => {
     expect(pic.take()).toBe(0x39);
   });
 
+  it('special fully nested mode takes effect at once', () => {
+    const pic = pair();
+    pic.pulse(12);
+    pic.take();
+    pic.pulse(9);
+    // Initialized again from ICW2 on, the service and the request stay.
+    const state = pic.bench.device.sections[0]!.state as PicState;
+    state.initState = 3;
+    pic.outb(0x21, 0x11);
+    expect(pic.take()).toBe(0x39);
+  });
+
   it('without it the slave waits', () => {
     const pic = pair();
     pic.pulse(12);

@@ -130,6 +130,7 @@ export class Pic {
         state.specialFullyNestedMode = value & ICW4.SPECIAL_FULLY_NESTED ? 1 : 0;
         state.autoEoi = value & ICW4.AUTO_EOI ? 1 : 0;
         state.initState = EXPECT.OCW1;
+        this.update();
     }
   }
 
