@@ -137,6 +137,7 @@ export function taskSwitch(sel: u32, how: u32, ext: u32, back: u64, hasCode: boo
     const level = cs & 3;
     loadTaskCode(cs, ext);
     loadTaskStack(load<u32>(segments + SS * 4), level, ext);
+    updateMode();
     loadTaskData(ES, load<u32>(segments + ES * 4), level, ext);
     loadTaskData(DS, load<u32>(segments + DS * 4), level, ext);
     loadTaskData(FS, load<u32>(segments + FS * 4), level, ext);

@@ -98,7 +98,7 @@ export function farJumpTo(sel: u32, offset: u64, size: u32): i32 {
 export function taskGateTarget(task: u32, ext: u32): void {
   const code = (task & 0xfffc) | ext;
   if (task & 4 || !fetchDescriptor(task)) gp(code);
-  if (high & DESC_S || (typeOf(high) != 1 && typeOf(high) != 9)) faultCode(ext ? TS : 13, code);
+  if (high & DESC_S || (typeOf(high) != 1 && typeOf(high) != 9)) gp(code);
   if (!(high & DESC_P)) faultCode(NP, code);
 }
 
