@@ -279,7 +279,7 @@ function emitFar(rec: u32, op: u32, memoryOp: u32): u32 {
 /** MMX, SSE: register numbers, immediate byte, and which instruction it is; see assembly/simd/operands.ts. */
 function emitSimd(rec: u32, op: u32): u32 {
   const which = (opcodeMap << 10) | (mandatoryPrefix << 8) | opcodeByte;
-  const flags: u32 = (isMemory ? 0x100 : 0) | (operandSize == 8 ? 0x200 : 0);
+  const flags: u32 = (isMemory ? 0x100 : 0) | (operandSize == 8 ? 0x200 : 0) | (operandSize == 2 ? 0x400 : 0) | (rex ? 0x800 : 0);
   memoryRecord(rec, op, ((modrm >> 3) & 7) | ((rex & 4) << 1), (modrm & 7) | ((rex & 1) << 3), (immediate & 0xff) | flags | (which << 16));
   if (opcodeMap == 1 && opcodeByte == 0xf7) {
     // MASKMOV stores at DS:rDI

@@ -205,6 +205,14 @@ add(`
   66 0F 38 DD aesenclast Vx,Wx @aes
   66 0F 38 DE aesdec Vx,Wx @aes
   66 0F 38 DF aesdeclast Vx,Wx @aes
+  NP 0F 38 F0m movbe Gv,M @movbe
+  66 0F 38 F0m movbe Gv,M @movbe
+  F2 0F 38 F0 crc32 Gy,Eb @sse42
+  NP 0F 38 F1m movbe M,Gv @movbe
+  66 0F 38 F1m movbe M,Gv @movbe
+  F2 0F 38 F1 crc32 Gy,Ev @sse42
+  66 0F 38 F6 adcx Gy,Ey @adx
+  F3 0F 38 F6 adox Gy,Ey @adx
   66 0F 3A 08 roundps Vx,Wx,Ib @sse41
   66 0F 3A 09 roundpd Vx,Wx,Ib @sse41
   66 0F 3A 0A roundss Vx,Wss,Ib @sse41

@@ -11,12 +11,17 @@ export let key: u32 = 0;
 export let immediate: u32 = 0;
 export let isMemory: bool = false;
 export let wide: bool = false;
+export let size16: bool = false;
+/** There was a REX prefix: byte registers 4…7 are SPL…DIL. */
+export let anyRex: bool = false;
 export let regNumber: u32 = 0;
 export let rmNumber: u32 = 0;
 let record: u32 = 0;
 
 export const WORD_MEMORY: u32 = 0x100;
 export const WORD_WIDE: u32 = 0x200;
+export const WORD_16: u32 = 0x400;
+export const WORD_REX: u32 = 0x800;
 
 export function takeRecord(rec: u32): void {
   const word = load<u32>(rec, 12);
@@ -25,6 +30,8 @@ export function takeRecord(rec: u32): void {
   immediate = word & 0xff;
   isMemory = (word & WORD_MEMORY) != 0;
   wide = (word & WORD_WIDE) != 0;
+  size16 = (word & WORD_16) != 0;
+  anyRex = (word & WORD_REX) != 0;
   regNumber = load<u8>(rec, 2);
   rmNumber = load<u8>(rec, 3);
 }

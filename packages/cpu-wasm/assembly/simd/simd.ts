@@ -10,6 +10,7 @@ import {
   ADD, arithmetic32, arithmetic64, compare32, compare64, doubleOfInteger, doubleOfSingle, finishFloats, integerOfDouble, integerOfSingle, MAXIMUM, MINIMUM, MULTIPLY, order32,
   order64, reciprocal, reciprocalRoot, ROOT, round32, round64, setComparison, singleOfDouble, singleOfInteger, startFloats, SUBTRACT,
 } from './floats';
+import { addWithFlag, crc32, moveSwapped } from './general';
 import {
   align, alignMm, blend, blendByMask, packed, packed38, packed41, shiftImmediate, shuffleDwords, shuffleWords, sumsOfFour, widen,
 } from './integer';
@@ -43,6 +44,10 @@ export function simd(rec: u32): void {
     if (isMmx(opcode, prefix)) mmxAvailable();
     else sseAvailable();
     map0f(rec, opcode, prefix);
+  } else if (map == 2 && opcode >= 0xf0) {
+    if (opcode == 0xf6) addWithFlag(prefix == P66 ? 1 : 0x800);
+    else if (prefix == PF2) crc32(opcode == 0xf0);
+    else moveSwapped(opcode == 0xf1);
   } else {
     if (prefix == NP) mmxAvailable();
     else sseAvailable();
