@@ -13,6 +13,7 @@ const HOST_PARTS = [...CONTRACTS, 'cpu-wasm', 'machine', 'migration'];
 /** Package folder -> folders it may import. Tests may also import {@link TEST_EDGES}. */
 const EDGES = {
   vmstate: [],
+  'vmstate-ber': ['vmstate'],
   'device-model': ['vmstate'],
   'device-testkit': CONTRACTS,
   'cpu-wasm': CONTRACTS,

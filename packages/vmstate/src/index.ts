@@ -62,5 +62,15 @@ export {
   schemaFromVmdesc,
   sectionSchema,
 } from './schema.js';
-export { encodeTree, type FieldNode, isStruct, type StructNode, type TreeEntry, type TreeValue } from './tree.js';
+export { type Shape, type ShapeMember, type StructShape, shapeOf } from './shape.js';
+export {
+  type CustomValue,
+  encodeTree,
+  type FieldNode,
+  isCustom,
+  isStruct,
+  type StructNode,
+  type TreeEntry,
+  type TreeValue,
+} from './tree.js';
 export type { Vmdesc, VmdescDevice, VmdescField, VmdescMembers } from './vmdesc.js';

@@ -136,7 +136,7 @@ export function membersOf(walk: TreeWalk, source: unknown): Members {
   const fields = new Map(Object.entries(source));
   const version = fields.get(META.VERSION);
   if (version !== undefined && !Number.isSafeInteger(version)) walk.fail('json', `'${META.VERSION}' is no number`);
-  const sent = fields.get(META.SUBSECTIONS) ?? {};
+  const sent = fields.has(META.SUBSECTIONS) ? fields.get(META.SUBSECTIONS) : {};
   if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) walk.fail('json', `'${META.SUBSECTIONS}' is no object`);
   for (const key of Object.values(META)) fields.delete(key);
   return { version: version as number | undefined, fields, subsections: new Map(Object.entries(sent)) };
