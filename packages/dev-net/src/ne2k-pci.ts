@@ -18,9 +18,12 @@ export interface Ne2kPciProperties extends PciProperties {
   netdev: string;
 }
 
+/** Of machines since 1.5, and before. */
+const BOOT_ROMS = ['efi-ne2k_pci.rom', 'pxe-ne2k_pci.rom'] as const;
+
 const properties: PropertyTable<Ne2kPciProperties> = {
   ...pciProperties,
-  romFile: { ...pciProperties.romFile, default: 'efi-ne2k_pci.rom' },
+  romFile: { ...pciProperties.romFile, default: BOOT_ROMS[0] },
   mac: { name: 'mac', type: 'str', default: '52:54:00:12:34:56', doc: 'Ethernet address' },
   netdev: { name: 'netdev', type: 'str', default: '', doc: 'network that the card is plugged into' },
 };
@@ -47,7 +50,12 @@ function createNe2kPci(context: DeviceContext, props: Ne2kPciProperties): Device
     interruptPin: 1,
   });
   pci.ioBar(0, NE2000.PCI_LENGTH, card, 'ne2000');
-  addRom(context, pci, `${pci.slot.path}/ne2000.rom`, props.romBar !== 0);
+  addRom(context, pci, {
+    file: props.romFile,
+    enabled: props.romBar !== 0,
+    optional: BOOT_ROMS,
+    block: `${pci.slot.path}/ne2000.rom`,
+  });
   return {
     sections: [section(ne2kPciVmState(pci.description), state)],
     reset() {

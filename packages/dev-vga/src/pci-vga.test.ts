@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { TEST_CONFIG_BASE } from '@pagurus/dev-pci/testing';
-import type { Screen } from '@pagurus/device-model';
-import { propertiesOfMachine, realize, saveSections } from '@pagurus/device-testkit';
+import { PropertyError, type Screen } from '@pagurus/device-model';
+import { defaultProperties, FakeContext, propertiesOfMachine, realize, saveSections } from '@pagurus/device-testkit';
 import { describeConformance } from '@pagurus/device-testkit/vitest';
 import { describe, expect, it } from 'vitest';
 import { fixture, pciOptions, recordedSections } from '../test/helpers.js';
@@ -83,6 +83,20 @@ describe('VGA on PCI', () => {
     expect(context.readb(ROM + 1)).toBe(7);
     expect(context.mmio.blocks.get('0000:00:02.0/vga.rom')?.length).toBe(65536);
     expect(card({ romBar: 0 }, image).context.mmio.blocks.has('0000:00:02.0/vga.rom')).toBe(false);
+  });
+
+  it('does without its BIOS where the host has none, but not without one that the user named', () => {
+    class NoRom extends FakeContext {
+      override backend<B>(name: string): B | undefined {
+        throw new PropertyError('VGA', name, 'no such file');
+      }
+    }
+    const create = (romFile: string) => {
+      const context = new NoRom(pciOptions()());
+      return vga.create(context, { ...defaultProperties(vga), romFile });
+    };
+    expect(() => create('vgabios-stdvga.bin')).not.toThrow();
+    expect(() => create('mine.bin')).toThrow('VGA.romfile: no such file');
   });
 
   it('names its memory with the bus path, up to pc-i440fx-2.12 without', () => {

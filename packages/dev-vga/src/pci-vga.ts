@@ -20,9 +20,11 @@ export interface PciVgaProperties extends PciProperties {
   bigEndian: boolean;
 }
 
+const VGA_BIOS = 'vgabios-stdvga.bin';
+
 const properties: PropertyTable<PciVgaProperties> = {
   ...pciProperties,
-  romFile: { ...pciProperties.romFile, default: 'vgabios-stdvga.bin' },
+  romFile: { ...pciProperties.romFile, default: VGA_BIOS },
   memoryMiB: {
     name: 'vgamem_mb',
     type: 'uint32',
@@ -66,7 +68,7 @@ function createPciVga(context: DeviceContext, props: PciVgaProperties): Device {
     const monitor = props.edid ? edid(preferred('xres', props.width, 1280), preferred('yres', props.height, 800)) : undefined;
     pci.memoryBar(2, PCI_VGA.MMIO_SIZE, new MmioRegisters(core, monitor, props.extendedRegisters), 'vga.mmio');
   }
-  addRom(context, pci, `${prefix}vga.rom`, props.romBar !== 0);
+  addRom(context, pci, { file: props.romFile, enabled: props.romBar !== 0, optional: [VGA_BIOS], block: `${prefix}vga.rom` });
   return {
     sections: [section(pciVgaVmState(pci.description, vgaVmState(props.bigEndian)), state)],
     services: core.screen,
