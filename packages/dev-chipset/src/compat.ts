@@ -9,6 +9,7 @@ export const compat: CompatTable = {
   '2.8': { fw_cfg_io: { 'x-file-slots': '0x10' } },
   '2.7': { 'isa-pcspk': { migrate: 'off' }, ioapic: { version: '0x11' } },
   '2.6': { 'apic-common': { 'legacy-instance-id': 'on' } },
+  '2.5': { fw_cfg: { 'x-legacy-file-order': 'on' } },
   '2.4': { fw_cfg_io: { dma_enabled: 'off' } },
   '2.0': { apic: { version: '0x11' } },
 };

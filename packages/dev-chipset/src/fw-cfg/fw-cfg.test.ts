@@ -55,6 +55,23 @@ describe('fw_cfg by ports', () => {
     expect(text(readItem(bench, 0x21, 5))).toBe('last\0');
   });
 
+  it('lists files as QEMU did on machines up to 2.5', () => {
+    const bench = realize(fwCfg, { properties: propertiesOfMachine(fwCfg, compat, '2.5') });
+    const fw = bench.device.services as FwCfgService;
+    // What `pc-i440fx-2.5 -device vmcoreinfo -device pvpanic -device vmgenid` has, in another order.
+    const expected = [
+      ...['etc/boot-fail-wait', 'etc/smbios/smbios-tables', 'etc/smbios/smbios-anchor', 'etc/e820', 'genroms/kvmvapic.bin'],
+      ...['etc/system-states', 'opt/aa', 'etc/vmcoreinfo', 'etc/pvpanic-port', 'etc/acpi/tables', 'etc/table-loader'],
+      ...['etc/tpm/log', 'etc/acpi/rsdp', 'bootorder', 'etc/vmgenid_guid', 'etc/vmgenid_addr'],
+    ];
+    for (const name of ['etc/vmgenid_guid', 'etc/vmgenid_addr', 'etc/vmcoreinfo', 'etc/pvpanic-port'])
+      fw.addFile(name, new Uint8Array());
+    for (const name of expected) if (!/vmgenid|vmcore|pvpanic/.test(name)) fw.addFile(name, new Uint8Array());
+    const directory = readItem(bench, 0x19, 4 + 16 * 64);
+    const names = expected.map((_, i) => text(directory.slice(4 + 64 * i + 8, 4 + 64 * (i + 1))).replaceAll('\0', ''));
+    expect(names).toEqual(expected);
+  });
+
   it('answers zeros for keys that are not there', () => {
     const bench = filled();
     expect(readItem(bench, 0x0c, 2)).toEqual([0, 0]);

@@ -7,10 +7,13 @@ export interface FwCfgProperties {
   fileSlots: number;
   dmaEnabled: boolean;
   acpiMrRestore: boolean;
+  legacyOrder: boolean;
 }
 
 /** How the machine fills it. */
 export interface FwCfgService {
+  /** Whether the guest can write items. */
+  readonly dmaEnabled: boolean;
   /** @throws {RangeError} for a key that is taken or out of range. */
   addBytes(key: number, contents: Uint8Array): void;
   /** @throws {RangeError} for a name that is taken or too long, or when `x-file-slots` are used up. */
@@ -41,6 +44,12 @@ export const fwCfg = defineDevice<FwCfgProperties>({
       default: true,
       doc: 'send sizes of ACPI files; off up to machine 4.2',
     },
+    legacyOrder: {
+      name: 'x-legacy-file-order',
+      type: 'bool',
+      default: false,
+      doc: 'files not in order of names; on up to machine 2.5 (in QEMU a property of the machine)',
+    },
   },
   create(context: DeviceContext, properties): Device {
     // wiring
@@ -56,7 +65,7 @@ export const fwCfg = defineDevice<FwCfgProperties>({
 
     // state
     const state = new FwCfgState();
-    const items = new Items(properties.fileSlots);
+    const items = new Items(properties.fileSlots, properties.legacyOrder);
     items.set(KEY.SIGNATURE, { contents: Uint8Array.of(0x51, 0x45, 0x4d, 0x55) });
     items.set(KEY.ID, { contents: Uint8Array.of(ID.TRADITIONAL | (properties.dmaEnabled ? ID.DMA : 0), 0, 0, 0) });
     /** A transfer stopped at a page that has not arrived; its address is still in `dmaAddr`. */
@@ -174,6 +183,7 @@ export const fwCfg = defineDevice<FwCfgProperties>({
     }
 
     const services: FwCfgService = {
+      dmaEnabled: properties.dmaEnabled,
       addBytes: (key, contents) => items.set(key, { contents }),
       addFile: (name, contents, options = {}) => items.addFile(name, { contents, ...options }),
       modifyFile: (name, contents) => items.modifyFile(name, contents),

@@ -1,4 +1,4 @@
-import { FILE_ENTRY, KEY, KEY_BIT, KEY_MASK } from './spec.js';
+import { FILE_ENTRY, KEY, KEY_BIT, KEY_MASK, LEGACY_ORDER, LEGACY_RANK } from './spec.js';
 
 /** Contents that lie elsewhere, e.g. in a RAM block that migrates. */
 export interface FwCfgSource {
@@ -26,13 +26,16 @@ export function copyOut({ contents }: Item, offset: number, target: Uint8Array):
   return length;
 }
 
-/** Items by key, and files in a directory whose keys follow the order of names. */
+/** Items by key, and files in a directory whose keys follow the order of names, or on old machines a fixed one. */
 export class Items {
   private readonly byKey = new Map<number, Item>();
   private readonly files: { readonly name: string; readonly item: Item }[] = [];
   private directory: Item | undefined;
 
-  constructor(private readonly fileSlots: number) {}
+  constructor(
+    private readonly fileSlots: number,
+    private readonly legacyOrder = false,
+  ) {}
 
   /** @throws {RangeError} for a key that is taken or out of range. */
   set(key: number, item: Item): void {
@@ -50,7 +53,8 @@ export class Items {
     if (this.files.length >= this.fileSlots)
       throw new RangeError(`fw_cfg: no slot for file '${name}'; x-file-slots is ${this.fileSlots}`);
     this.files.push({ name, item });
-    this.files.sort((a, b) => (a.name < b.name ? -1 : 1));
+    if (this.legacyOrder) this.files.sort((a, b) => legacyRank(a.name) - legacyRank(b.name));
+    else this.files.sort((a, b) => (a.name < b.name ? -1 : 1));
     this.directory = undefined;
   }
 
@@ -93,4 +97,10 @@ export class Items {
     this.directory = { contents: bytes };
     return this.directory;
   }
+}
+
+function legacyRank(name: string): number {
+  if (name.startsWith('vgaroms/')) return LEGACY_RANK.VGA_ROM;
+  if (name.startsWith('opt/')) return LEGACY_RANK.USER;
+  return LEGACY_ORDER[name] ?? LEGACY_RANK.UNKNOWN;
 }

@@ -28,3 +28,30 @@ export const DMA_ACCESS_LENGTH = 16;
 
 /** A directory entry: u32 size, u16 key, u16 reserved, 56 characters of name; numbers big-endian. */
 export const FILE_ENTRY = { LENGTH: 64, NAME_OFFSET: 8, NAME_LENGTH: 56 } as const;
+
+/**
+ * Order of files on machines up to 2.5; the guest's keys depend on it. Files of the user (`opt/…`) and of devices come at their ranks in
+ * order of creation, unknown ones last.
+ */
+export const LEGACY_ORDER: { readonly [name: string]: number } = {
+  'etc/boot-menu-wait': 10,
+  'bootsplash.jpg': 11,
+  'bootsplash.bmp': 12,
+  'etc/boot-fail-wait': 15,
+  'etc/smbios/smbios-tables': 20,
+  'etc/smbios/smbios-anchor': 30,
+  'etc/e820': 40,
+  'etc/reserved-memory-end': 50,
+  'genroms/kvmvapic.bin': 55,
+  'genroms/linuxboot.bin': 60,
+  'etc/system-states': 90,
+  'etc/vmcoreinfo': 110,
+  'etc/pvpanic-port': 110,
+  'etc/extra-pci-roots': 120,
+  'etc/acpi/tables': 130,
+  'etc/table-loader': 140,
+  'etc/tpm/log': 150,
+  'etc/acpi/rsdp': 160,
+  bootorder: 170,
+};
+export const LEGACY_RANK = { VGA_ROM: 70, USER: 100, UNKNOWN: 200 } as const;

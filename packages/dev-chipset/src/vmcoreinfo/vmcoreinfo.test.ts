@@ -6,7 +6,8 @@ import type { FwCfgService } from '../fw-cfg/fw-cfg.js';
 import { vmcoreinfo } from './vmcoreinfo.js';
 
 /** Keeps files and lets a test be the guest. */
-class FakeFwCfg implements Pick<FwCfgService, 'addFile'> {
+class FakeFwCfg implements Pick<FwCfgService, 'addFile' | 'dmaEnabled'> {
+  dmaEnabled = true;
   readonly files = new Map<
     string,
     { bytes: Uint8Array; written: ((bytes: Uint8Array, offset: number, length: number) => void) | undefined }
@@ -61,7 +62,9 @@ describe('vmcoreinfo', () => {
   it('is after reset what QEMU sends, and needs fw_cfg', () => {
     const { device } = realize(vmcoreinfo, { context });
     expect(saveSection(device.sections[0]!)!.bytes).toEqual(recordedBytes('vmcoreinfo', 'misc-pvpanic'));
-    expect(() => realize(vmcoreinfo)).toThrow('vmcoreinfo.fw-cfg: the machine has no fw_cfg');
+    const readOnly = Object.assign(new FakeFwCfg(), { dmaEnabled: false });
+    expect(() => realize(vmcoreinfo, { context: () => context(readOnly) })).toThrow('fw_cfg with DMA');
+    expect(() => realize(vmcoreinfo)).toThrow('vmcoreinfo.fw-cfg: the machine has no fw_cfg that guests can write');
   });
 });
 

@@ -16,7 +16,8 @@ export const vmcoreinfo = defineDevice<object>({
 
 function create(context: DeviceContext): Device {
   const fwCfg = context.backend<FwCfgService>('fw-cfg');
-  if (!fwCfg) throw new PropertyError('vmcoreinfo', 'fw-cfg', 'the machine has no fw_cfg');
+  if (!fwCfg?.dmaEnabled)
+    throw new PropertyError('vmcoreinfo', 'fw-cfg', 'the machine has no fw_cfg that guests can write (fw_cfg with DMA)');
 
   // state
   const state = new VmcoreinfoState();

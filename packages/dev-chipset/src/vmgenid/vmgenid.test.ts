@@ -5,7 +5,8 @@ import { golden } from '../../test/recorded.js';
 import type { FwCfgService } from '../fw-cfg/fw-cfg.js';
 import { vmgenid } from './vmgenid.js';
 
-class FakeFwCfg implements Pick<FwCfgService, 'addFile'> {
+class FakeFwCfg implements Pick<FwCfgService, 'addFile' | 'dmaEnabled'> {
+  dmaEnabled = true;
   readonly files = new Map<
     string,
     { bytes: Uint8Array; written: ((bytes: Uint8Array, offset: number, length: number) => void) | undefined }
@@ -15,7 +16,7 @@ class FakeFwCfg implements Pick<FwCfgService, 'addFile'> {
   };
 }
 
-const context = (): FakeContextOptions => ({ backends: { 'fw-cfg': new FakeFwCfg() } });
+const context = (fw = new FakeFwCfg()): FakeContextOptions => ({ backends: { 'fw-cfg': fw } });
 const files = (bench: Bench) => (bench.context.backends['fw-cfg'] as FakeFwCfg).files;
 const guid = '00112233-4455-6677-8899-aabbccddeeff';
 const BYTES = [0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff];
@@ -75,7 +76,9 @@ describe('vmgenid', () => {
     expect(() => realize(vmgenid, { properties: { guid: 'auto' }, context })).toThrow(
       "vmgenid.guid: 'auto' is not an identifier",
     );
-    expect(() => realize(vmgenid)).toThrow('vmgenid.fw-cfg: the machine has no fw_cfg');
+    const readOnly = Object.assign(new FakeFwCfg(), { dmaEnabled: false });
+    expect(() => realize(vmgenid, { context: () => context(readOnly) })).toThrow('fw_cfg with DMA');
+    expect(() => realize(vmgenid)).toThrow('vmgenid.fw-cfg: the machine has no fw_cfg that guests can write');
   });
 });
 

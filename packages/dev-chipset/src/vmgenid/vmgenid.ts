@@ -32,7 +32,8 @@ function create(context: DeviceContext, { guid }: VmgenidProperties): Device {
 
   // wiring
   const fwCfg = context.backend<FwCfgService>('fw-cfg');
-  if (!fwCfg) throw new PropertyError('vmgenid', 'fw-cfg', 'the machine has no fw_cfg');
+  if (!fwCfg?.dmaEnabled)
+    throw new PropertyError('vmgenid', 'fw-cfg', 'the machine has no fw_cfg that guests can write (fw_cfg with DMA)');
   const changed = context.line('changed');
   const page = new Uint8Array(PAGE_LENGTH);
   page.set(identifier, IDENTIFIER_OFFSET);
