@@ -397,7 +397,8 @@ export function decode(from: u32, to: u32, rec: u32, offset: u32): u32 {
   valid = load<u8>(at) == 1;
   if (codeSize == MODE_64) {
     if (flags & FLAG_NOT64) valid = false;
-    if (flags & FLAG_FORCE64) operandSize = 8;
+    // AMD honours an operand size prefix before near branches, Intel does not
+    if (flags & FLAG_FORCE64) operandSize = operandSize == 2 ? 2 : 8;
     else if (flags & FLAG_DEFAULT64 && operandSize == 4) operandSize = 8;
   } else if (flags & FLAG_ONLY64) {
     valid = false;

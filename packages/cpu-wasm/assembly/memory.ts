@@ -4,7 +4,7 @@
  * (`loadAt`, `storeAt`, `address` …) do not return from a fault.
  */
 import {
-  CURRENT_RECORD, GPR, MODE, MODE_STACK32, SEG_BASE, SEG_READ_HIGH, SEG_READ_LOW, SEG_WRITE_HIGH, SEG_WRITE_LOW, SS, TLB_ENTRIES, TLB_READ,
+  CURRENT_RECORD, GPR, MODE, MODE_STACK32, PSEUDO_ZERO, SEG_BASE, SEG_READ_HIGH, SEG_READ_LOW, SEG_WRITE_HIGH, SEG_WRITE_LOW, SS, TLB_ENTRIES, TLB_READ,
   TLB_SET, TLB_WRITE, TLB_SET_STRIDE, TLB, FS, SEGMENTS, SEGMENT_STRIDE,
 } from '../src/layout';
 import { unwind } from './bus';
@@ -12,7 +12,7 @@ import { AC, GP, SS_FAULT, raise } from './exceptions';
 import { FIRST_HELPER, H_ESCAPE, H_SIMD } from './generated/ops';
 import { lastWalkFlags, NO_ADDRESS, READ, WRITE, walk, KERNEL_SET, USER_SET } from './paging';
 import { hostOf, readPhysical, touch, writableHostOf, writePhysical } from './physical';
-import { CR4_SMAP, RSP, cr4, faulted, get, is64, mode, put, segment } from './state';
+import { CR4_SMAP, RBP, RSP, cr4, faulted, get, is64, mode, put, segment } from './state';
 import { fill } from './tlb';
 import { CODE_PAGES } from '../src/layout';
 
@@ -83,15 +83,28 @@ export function moveStack(by: i32): void {
 
 // ---------------------------------------------------------------- slow paths, exceptions pending
 
-/** 64-bit mode: bits 63…47 alike? If not: #SS(0) through the stack segment, else #GP(0). */
-function canonical(linear: u64): bool {
-  if (!is64()) return true;
+/**
+ * 64-bit mode: bits 63…47 alike? If not: #SS(0) through the stack segment, else #GP(0). In flat segments nothing else looks at the limit,
+ * which an operand across the end of the 4 GiB violates.
+ */
+function canonical(linear: u64, n: u32): bool {
+  if (!is64()) return linear + n <= 0x100000000 || !flatOverflow();
   if (i64(linear) << 16 >> 16 == i64(linear)) return true;
   const rec = load<u32>(CURRENT_RECORD);
   const op: u32 = rec ? load<u16>(rec) : 0;
   const stack = rec != 0 && (op < FIRST_HELPER || op == H_ESCAPE || op == H_SIMD) && ((load<u8>(rec, 6) >> 2) & 15) == 2;
   raise(stack ? SS_FAULT : GP, true, 0);
   return false;
+}
+
+function flatOverflow(): bool {
+  const rec = load<u32>(CURRENT_RECORD);
+  if (!rec || load<u8>(rec, 6) >= 4) return false;
+  // no operand of its own: a push or pop
+  const base: u32 = load<u8>(rec, 4);
+  const stack = base == RSP || base == RBP || (base == PSEUDO_ZERO && load<u8>(rec, 5) == PSEUDO_ZERO && load<u32>(rec, 8) == 0);
+  raise(stack ? SS_FAULT : GP, true, 0);
+  return true;
 }
 
 /** #AC if alignment is checked and this is not aligned. */
@@ -127,7 +140,7 @@ function walkAndFill(linear: u64, access: u32, set: u32, implicit: bool): u64 {
 }
 
 function readAs(linear: u64, n: u32, set: u32, implicit: bool): u64 {
-  if (!canonical(linear) || !aligned(linear, n, set)) return 0;
+  if (!canonical(linear, n) || !aligned(linear, n, set)) return 0;
   const physical = walkAndFill(linear, READ, set, implicit);
   if (physical == NO_ADDRESS) return 0;
   if (!crosses(linear, n)) return readPhysical(physical, n);
@@ -146,7 +159,7 @@ function readSplit(first: u64, second: u64, n: u32): u64 {
 }
 
 function writeAs(linear: u64, n: u32, value: u64, set: u32, implicit: bool): void {
-  if (!canonical(linear) || !aligned(linear, n, set)) return;
+  if (!canonical(linear, n) || !aligned(linear, n, set)) return;
   const physical = walkAndFill(linear, WRITE, set, implicit);
   if (physical == NO_ADDRESS) return;
   if (!crosses(linear, n)) {
@@ -170,7 +183,7 @@ export function writeSlow(linear: u64, n: u32, value: u64): void {
 /** Reads what will be written back: every check of the write is made here, so that the write cannot fault. */
 export function readForWriteSlow(linear: u64, n: u32): u64 {
   const set = load<u32>(TLB_SET);
-  if (!canonical(linear) || !aligned(linear, n, set)) return 0;
+  if (!canonical(linear, n) || !aligned(linear, n, set)) return 0;
   const physical = walkAndFill(linear, WRITE, set, false);
   if (physical == NO_ADDRESS) return 0;
   if (!crosses(linear, n)) return readPhysical(physical, n);
@@ -206,7 +219,7 @@ export function probeWrite(linear: u64, n: u32): void {
   readForWriteCheck(linear, n, load<u32>(TLB_SET));
 }
 function readForWriteCheck(linear: u64, n: u32, set: u32): void {
-  if (canonical(linear) && aligned(linear, n, set)) {
+  if (canonical(linear, n) && aligned(linear, n, set)) {
     if (walkAndFill(linear, WRITE, set, false) != NO_ADDRESS && crosses(linear, n)) walkAndFill(nextPage(linear), WRITE, set, false);
   }
   if (faulted()) unwind();
@@ -256,7 +269,10 @@ export function operandAddress(rec: u32, plus: u32, n: u32, write: bool): u64 {
 
 /** Linear address of an absolute stack pointer (already cut to the stack's size). */
 export function stackAt(pointer: u64, n: u32, write: u32): u64 {
-  if (is64()) return pointer;
+  if (is64()) {
+    canonicalStack(pointer);
+    return pointer;
+  }
   const s = segment(SS);
   if (!inBounds(s, u32(pointer), n, write)) {
     raise(SS_FAULT, true, 0);
@@ -265,14 +281,23 @@ export function stackAt(pointer: u64, n: u32, write: u32): u64 {
   return (load<u64>(s, SEG_BASE) + pointer) & 0xffffffff;
 }
 
+/** #SS(0) for a stack pointer that is not canonical (64-bit mode). */
+function canonicalStack(linear: u64): void {
+  if (i64(linear) << 16 >> 16 == i64(linear)) return;
+  raise(SS_FAULT, true, 0);
+  unwind();
+}
+
 /** Pushes of helpers: write first, then move the stack pointer with `moveStack`. */
 export function pushAt<T>(offset: i32, value: T): void {
   const linear = stackAddress(offset, sizeof<T>() as u32, 1);
   if (faulted()) unwind();
+  if (is64()) canonicalStack(linear);
   storeAt<T>(linear, value);
 }
 export function popAt<T>(offset: i32): T {
   const linear = stackAddress(offset, sizeof<T>() as u32, 0);
   if (faulted()) unwind();
+  if (is64()) canonicalStack(linear);
   return loadAt<T>(linear);
 }

@@ -187,9 +187,16 @@ export function cmps<T>(rec: u32): i32 {
     n = chunkLimit(min(n, elementsInPage<T>(baseOf(ES) + (get<u64>(RDI) & mask))));
   }
   while (n--) {
-    // of two operands that fault, hardware reports the one at ES:rDI
-    const b = loadAt<T>(address(ES, get<u64>(RDI) & mask, sizeof<T>() as u32, false));
-    const a = loadAt<T>(address(source, get<u64>(RSI) & mask, sizeof<T>() as u32, false));
+    // of two operands that fault, hardware reports the one at ES:rDI, but with a repeat prefix the other
+    let b: T;
+    let a: T;
+    if (repeat) {
+      a = loadAt<T>(address(source, get<u64>(RSI) & mask, sizeof<T>() as u32, false));
+      b = loadAt<T>(address(ES, get<u64>(RDI) & mask, sizeof<T>() as u32, false));
+    } else {
+      b = loadAt<T>(address(ES, get<u64>(RDI) & mask, sizeof<T>() as u32, false));
+      a = loadAt<T>(address(source, get<u64>(RSI) & mask, sizeof<T>() as u32, false));
+    }
     sub<T>(a, b);
     putMasked(RSI, get<u64>(RSI) + by, mask);
     putMasked(RDI, get<u64>(RDI) + by, mask);
@@ -224,9 +231,9 @@ export function scas<T>(rec: u32): i32 {
 export function ins<T>(rec: u32): i32 {
   const mask = maskOf(rec);
   const repeated = load<u32>(rec, 12) != 0;
-  if (repeated && (get<u64>(RCX) & mask) == 0) return 0;
   const port = u32(get<u16>(RDX));
   checkPort(port, sizeof<T>() as u32);
+  if (repeated && (get<u64>(RCX) & mask) == 0) return 0;
   const to = address(ES, get<u64>(RDI) & mask, sizeof<T>() as u32, true);
   probeWrite(to, sizeof<T>() as u32);
   storeAt<T>(to, readPort(port, sizeof<T>() as u32) as T);
@@ -238,9 +245,9 @@ export function ins<T>(rec: u32): i32 {
 export function outs<T>(rec: u32): i32 {
   const mask = maskOf(rec);
   const repeated = load<u32>(rec, 12) != 0;
-  if (repeated && (get<u64>(RCX) & mask) == 0) return 0;
   const port = u32(get<u16>(RDX));
   checkPort(port, sizeof<T>() as u32);
+  if (repeated && (get<u64>(RCX) & mask) == 0) return 0;
   const value = loadAt<T>(address(segmentOf(rec), get<u64>(RSI) & mask, sizeof<T>() as u32, false));
   writePort(port, u32(value), sizeof<T>() as u32);
   putMasked(RSI, get<u64>(RSI) + step<T>(), mask);
