@@ -76,9 +76,11 @@ describe.skipIf(!usable && !wanted)('with QEMU 7.2', () => {
     for (const [i, block] of machine.ramBlocks.entries()) {
       expect(Buffer.from(again.machine.ramBlocks[i]!.bytes).equals(block.bytes), block.name).toBe(true);
     }
-    for (const name of ['cpu_common#0', 'i8259#0', 'i8259#1', 'dma#0', '0000:00:01.0/PIIX3#0', 'ps2kbd#0', 'ioapic#0']) {
-      expect(again.states.get(name)).toEqual(states.get(name));
+    // The timer ticks wherever the machine runs, and what it reaches with it; these it does not reach.
+    for (const name of ['i8259#1', 'dma#0', '0000:00:01.0/PIIX3#0', 'ps2kbd#0', 'fw_cfg#0']) {
+      expect(again.states.get(name), name).toEqual(states.get(name));
     }
+    expect(again.states.get('cpu_common#0')).toMatchObject({ halted: 1 });
   });
 
   it('a snapshot of ours is loaded from a file by QEMU', async () => {
