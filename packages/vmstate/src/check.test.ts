@@ -2,6 +2,7 @@ import { expect, describe as group, it } from 'vitest';
 import {
   breaks,
   checkSchemas,
+  compareSchema,
   fieldsOf,
   type MachineSchema,
   machineSchema,
@@ -339,5 +340,51 @@ group('a stream against a dump', () => {
     const { Description } = schema['0000:00:03.0/e1000'] as SchemaSection;
     expect(Description?.Fields).toHaveLength(1);
     expect(Description?.Fields?.[0]?.Description?.Subsections?.map(({ name }) => name)).toEqual(['d/a', 'd/b']);
+  });
+});
+
+group('comparing field by field', () => {
+  const theirs = section(
+    'dev',
+    description('dev', [leaf('a', 4), leaf('b', 2, { version_id: 2 }), leaf('s', 300, { Description: pci })], {
+      version_id: 2,
+      Subsections: [description('dev/x', [leaf('x', 1)])],
+    }),
+  );
+
+  it('finds nothing between equals, and no sizes of structures', () => {
+    expect(compareSchema(theirs, theirs)).toEqual([]);
+    const [, , nested] = theirs.Description!.Fields!;
+    const other = {
+      ...theirs,
+      Description: { ...theirs.Description!, Fields: [...theirs.Description!.Fields!.slice(0, 2), { ...nested!, size: 12 }] },
+    };
+    expect(compareSchema(other, theirs)).toEqual([]);
+  });
+
+  it('names every difference', () => {
+    const ours = section(
+      'dev',
+      description('Dev', [leaf('a', 2), leaf('b', 2, { field_exists: true }), leaf('z', 300)], { minimum_version_id: 0 }),
+    );
+    expect(compareSchema(ours, theirs)).toEqual([
+      'version 1, expected 2',
+      'dev: name Dev, expected dev',
+      'dev: version_id 1, expected 2',
+      'dev: minimum_version_id 0, expected 1',
+      'dev.a: size 2, expected 4',
+      'dev.b: version_id 0, expected 2',
+      'dev.b: field_exists true, expected false',
+      "dev[2]: 'z', expected 's'",
+      'dev: subsections none, expected dev/x',
+    ]);
+    const flat = section('dev', {
+      ...theirs.Description!,
+      Fields: [leaf('a', 4), leaf('b', 2, { version_id: 2 }), leaf('s', 300)],
+    });
+    expect(compareSchema(flat, theirs)).toEqual(['dev.s: no structure, expected one']);
+    expect(compareSchema(without(theirs, 'Description'), theirs)).toEqual(['only one side has a description']);
+    const longer = section('dev', { ...theirs.Description!, Fields: [...theirs.Description!.Fields!, leaf('more', 1)] });
+    expect(compareSchema(longer, theirs)).toEqual(["dev[3]: 'more', expected 'nothing'"]);
   });
 });

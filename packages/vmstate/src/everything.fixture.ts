@@ -2,8 +2,13 @@
 import { type Codec, fieldsOf, type TreeNode, vmstate } from './index.js';
 
 export class Point {
+  /** How many there have been, to prove that hostile input makes no more than its bounds allow. */
+  static made = 0;
   x = 0;
   y = 0n;
+  constructor() {
+    Point.made++;
+  }
 }
 const p = fieldsOf<Point>();
 export const point = vmstate<Point>({
@@ -15,8 +20,12 @@ export const point = vmstate<Point>({
 
 /** Has subsections of its own, so that arrays of it are not compressible. */
 export class Drive {
+  static made = 0;
   track = 0;
   rate = 0;
+  constructor() {
+    Drive.made++;
+  }
 }
 const d = fieldsOf<Drive>();
 export const drive = vmstate<Drive>({

@@ -5,6 +5,7 @@ export { capture } from './capture.js';
 export { breaks, type CheckOptions, checkSchemas, type Finding, type FindingCode } from './check.js';
 export { checkEffective, type EffectiveSchema } from './check-effective.js';
 export { cloneState, copyState } from './clone.js';
+export { compareSchema } from './compare-schema.js';
 export * from './description.js';
 export { type Difference, diff, diffTrees, equals } from './diff.js';
 export { abbreviate, type DynamicField, type DynamicSection, decodeWithVmdesc, hexOf, type PlainValue } from './dynamic.js';
