@@ -11,7 +11,7 @@ export const box = defineMachine({
   defaultMemory: 16 * 2 ** 20,
   build(composer, properties) {
     const { layout } = addMemory(composer);
-    const parts = addIsaDevices(composer, { dmaFirst: true, i8042: properties.i8042 });
+    const parts = addIsaDevices(composer, { dmaFirst: true, i8042: properties.i8042, vmport: false, hpet: false });
     offerIsaBus(composer, parts);
     bootKernel(composer, layout);
   },

@@ -1,6 +1,7 @@
 export { Cpu, type CpuOptions } from './cpu.js';
 export { addressBits, type CpuidEntry, cpuidLookup, cpuidTable, signature } from './cpuid.js';
 export { FEATURE_BITS, type FeatureBit, type FeatureWord, FeatureWords, findFeature, isImplemented } from './features.js';
+export * as layout from './layout.js';
 export {
   CPU_MODELS,
   type CpuConfiguration,

@@ -1,4 +1,6 @@
 import type { CpuPort } from '@pagurus/cpu-wasm';
+import type { ApicService } from '@pagurus/dev-chipset';
+import type { BackdoorCpu } from '@pagurus/dev-ps2';
 import {
   type Device,
   type DeviceContext,
@@ -56,6 +58,12 @@ export interface ComposerMachine {
   readonly interruptPin: InputPin;
   readonly a20Pin: InputPin;
   readonly nmiPin: InputPin;
+  /** Whether the processor's model has a local APIC. */
+  readonly hasApic: boolean;
+  /** General registers of the processor that executes a port access. */
+  readonly backdoor: BackdoorCpu;
+  /** INIT: the processor starts over, memory and devices stay. */
+  requestInit(): void;
   /** Direct kernel boot: registers at the kernel's entry. */
   setRegisters(registers: BootRegisters): void;
 }
@@ -70,6 +78,9 @@ export class Composer {
   readonly afterReset: (() => void)[] = [];
   /** The interrupt controller, asked when the CPU takes an interrupt. */
   acknowledgeInterrupt: () => number = () => 0xff;
+
+  /** The processor's local APIC, where it has one. */
+  localApic: Pick<ApicService, 'base' | 'setBase' | 'setTaskPriority'> | undefined;
 
   private readonly buses = new Map<'isa' | 'pci', PlugBus>();
   private readonly rows: readonly GlobalProperty[];
@@ -211,7 +222,9 @@ export class Composer {
       );
       const selected = key === undefined ? undefined : properties.values[key];
       if (typeof selected !== 'string' || selected === '') return undefined;
-      const handle = config.backends?.[name]?.[selected];
+      const handle = name === 'romfile' ? config.roms?.[selected] : config.backends?.[name]?.[selected];
+      // A card's usual ROM may be left out (direct kernel boot needs none); what the user names must be there.
+      if (!handle && name === 'romfile' && properties.sources[key!] === 'default') return undefined;
       if (!handle) throw new PropertyError(type.type, name, `no ${name} with id '${selected}'`);
       return handle as B;
     };

@@ -7,6 +7,8 @@ import {
   cpuCommonDescription,
   cpuDescription,
   cpuidTable,
+  isImplemented,
+  layout,
   parseCpu,
   registerLines,
   signature,
@@ -14,6 +16,7 @@ import {
   syncToCpu,
   type Target,
 } from '@pagurus/cpu-wasm';
+import type { BackdoorCpu } from '@pagurus/dev-ps2';
 import { type Device, section } from '@pagurus/device-model';
 import type { BootRegisters } from './loader/index.js';
 
@@ -26,6 +29,15 @@ export interface MachineCpu {
   registersText(): string;
   /** Direct kernel boot. */
   setRegisters(registers: BootRegisters): void;
+  /** Whether CPUID shows a local APIC; the machine then has to have one. */
+  readonly hasApic: boolean;
+  /** MSR IA32_APIC_BASE as the processor has it; the APIC's section carries it. */
+  apicBase(): number;
+  setApicBase(value: number): void;
+  /** CR8: the upper half of the task priority. */
+  taskPriorityClass(): number;
+  /** General registers while a port access of the guest is being served. */
+  readonly backdoor: BackdoorCpu;
 }
 
 export interface MachineCpuOptions {
@@ -37,6 +49,8 @@ export interface MachineCpuOptions {
   readonly target: Target;
   /** `x86_64-cpu` properties that the machine version sets. */
   readonly properties: Readonly<Record<string, string>>;
+  /** The guest wrote IA32_APIC_BASE or CR8. */
+  readonly registerWritten: (register: 'apic-base' | 'cr8') => void;
 }
 
 export type MakeCpu = (options: MachineCpuOptions) => MachineCpu;
@@ -45,18 +59,28 @@ export type MakeCpu = (options: MachineCpuOptions) => MachineCpu;
 const ROM_AND_VIDEO_MEMORY = 32 * 2 ** 20;
 /** BootRegisters in wire order of the general registers. */
 const GENERAL = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'] as const;
+/** What the CPU's `notify` says for a write of CR8; the other is the APIC's base. */
+const NOTIFY_CR8 = 8;
 const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'] as const;
 
 /** @throws {CpuModelError} for an unknown model or a feature that this CPU lacks. */
 export function makeCpu(module: WebAssembly.Module, options: MachineCpuOptions): MachineCpu {
-  const configuration = parseCpu(options.model, options.target, options.properties);
+  // The local APIC is a device of the machine, which provides it wherever the model has one.
+  const configuration = parseCpu(
+    options.model,
+    options.target,
+    options.properties,
+    (feature, target) => feature === 'apic' || isImplemented(feature, target),
+  );
   const cpu = Cpu.create({
     module,
     ramBytes: options.memorySize + ROM_AND_VIDEO_MEMORY,
     bus: options.bus,
     cpuid: cpuidTable(configuration),
     resetEdx: signature(configuration),
+    notify: (register) => options.registerWritten(register === NOTIFY_CR8 ? 'cr8' : 'apic-base'),
   });
+  const view = () => new DataView(cpu.memory.buffer);
   const state = new CpuState(options.target);
   const common = new CpuCommonState();
   const word = (value: number) => (options.target === 'i386' ? value : BigInt(value));
@@ -71,6 +95,24 @@ export function makeCpu(module: WebAssembly.Module, options: MachineCpuOptions):
       reset: () => cpu.reset(),
       beforeSave: () => syncFromCpu(cpu, state, common),
       resume: () => syncToCpu(cpu, state, common),
+    },
+    hasApic: configuration.features.has('apic'),
+    apicBase: () => view().getUint32(layout.APIC_BASE, true),
+    setApicBase: (value) => view().setUint32(layout.APIC_BASE, value, true),
+    taskPriorityClass: () => view().getUint32(layout.CR8, true) & 15,
+    backdoor: {
+      registers() {
+        const [eax, ecx, edx, ebx, , , esi, edi] = GENERAL.map((_, i) =>
+          view().getUint32(layout.GPR + i * layout.GPR_STRIDE, true),
+        );
+        return { eax: eax!, ebx: ebx!, ecx: ecx!, edx: edx!, esi: esi!, edi: edi! };
+      },
+      setRegisters(registers) {
+        GENERAL.forEach((name, i) => {
+          if (name === 'esp' || name === 'ebp') return;
+          view().setBigUint64(layout.GPR + i * layout.GPR_STRIDE, BigInt(registers[name] >>> 0), true);
+        });
+      },
     },
     registersText() {
       syncFromCpu(cpu, state, common);

@@ -73,6 +73,7 @@ export class Machine implements MigrationTarget {
   private interruptLevel = false;
   private pendingReset: string | undefined;
   private pendingShutdown: Shutdown | undefined;
+  private pendingInit = false;
   private readonly freshlyLogged = new Set<string>();
   private readonly cpuPart: MachineCpu;
 
@@ -110,6 +111,11 @@ export class Machine implements MigrationTarget {
       model: config.cpu ?? type.defaultCpu,
       target: config.target ?? 'i386',
       properties: cpuProperties(type, config),
+      registerWritten: (register) => {
+        const { localApic } = this.composer;
+        if (register === 'cr8') localApic?.setTaskPriority(this.cpuPart.taskPriorityClass() << 4);
+        else localApic?.setBase(this.cpuPart.apicBase());
+      },
     });
     this.time = new MachineTime(
       host,
@@ -250,6 +256,7 @@ export class Machine implements MigrationTarget {
   reset(): void {
     this.pendingReset = undefined;
     this.pendingShutdown = undefined;
+    this.pendingInit = false;
     for (const block of this.cpu.blocks) for (let at = 0; at < block.usedLength; at += PAGE) block.fillPage(at, 0);
     this.resetDevices();
   }
@@ -259,6 +266,7 @@ export class Machine implements MigrationTarget {
     for (const { device } of this.devices) device.resume?.();
     this.resuming = false;
     this.cpu.setInterrupt(this.interruptLevel);
+    if (this.composer.localApic) this.cpuPart.setApicBase(this.composer.localApic.base());
     for (const retry of this.composer.memoryArrived) retry();
     this.setState(state === 'running' ? 'paused' : state);
   }
@@ -284,6 +292,12 @@ export class Machine implements MigrationTarget {
       requestReset: (reason) => this.requestReset(reason),
       requestShutdown: (reason, exitCode) => this.requestShutdown(reason, exitCode),
       interruptPin,
+      hasApic: this.cpuPart.hasApic,
+      backdoor: this.cpuPart.backdoor,
+      requestInit: () => {
+        this.pendingInit = true;
+        this.leaveRun();
+      },
       setRegisters: (registers) => this.cpuPart.setRegisters(registers),
       // While loaded lines are re-driven, the CPU's own section has the last word on the gate.
       a20Pin: (level) => {
@@ -331,6 +345,10 @@ export class Machine implements MigrationTarget {
       this.setState('shutdown');
       for (const events of this.events) events.shutdown?.(shutdown);
       return false;
+    }
+    if (this.pendingInit) {
+      this.pendingInit = false;
+      this.cpu.reset();
     }
     if (this.pendingReset !== undefined) {
       const reason = this.pendingReset;

@@ -7,6 +7,8 @@ const SLICE_NANOSECONDS = 4_000_000n;
 /** Instructions in the first slice, before the speed is known. */
 const FIRST_SLICE = 100_000;
 const LONGEST_SLEEP_MILLISECONDS = 1000;
+/** So many timers without an instruction in between mean that nothing will wake the CPU. */
+const IDLE_TIMERS = 100_000;
 
 export interface RunLoopCpu {
   instructions: number;
@@ -103,19 +105,23 @@ export class RunLoop {
 
   /**
    * Runs without yielding until `instructions` have been executed in total, the machine is idle for good, or it stops.
-   * For deterministic machines: halted time is skipped.
+   * For deterministic machines: halted time is skipped. Idle for good is also a CPU that many timers in a row have not woken.
    */
   runUntil(instructions: number): void {
     this.active = true;
     this.time.start();
+    let idle = 0;
+    let executed = this.cpu.instructions;
     while (this.active && this.cpu.instructions < instructions) {
       this.clock.runDue();
       if (!this.active) break;
       const exit = this.run(Math.min(this.limit(), instructions));
       if (!this.host.afterRun(exit)) break;
       if (exit === 'halted' && this.cpu.halted) {
+        idle = this.cpu.instructions === executed ? idle + 1 : 0;
+        executed = this.cpu.instructions;
         const deadline = this.clock.nextDeadline();
-        if (deadline === undefined) break;
+        if (deadline === undefined || idle > IDLE_TIMERS) break;
         const distance = deadline - this.time.now();
         if (distance > 0n) this.time.warp(distance);
       }

@@ -17,6 +17,7 @@ export const FW_CFG = {
   /** x86 only. */
   ACPI_TABLES: 0x8000,
   IRQ0_OVERRIDE: 0x8002,
+  HPET: 0x8004,
 } as const;
 
 /** CMOS indices. */

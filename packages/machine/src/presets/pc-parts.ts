@@ -1,11 +1,19 @@
 import {
+  ApicBus,
+  type ApicProcessor,
+  type ApicService,
+  apic,
   type DmaService,
   type FwCfgService,
   fwCfg,
+  type HpetService,
+  hpet,
   i8254,
   i8257,
   i8259,
+  ioapic,
   isaSerial,
+  kvmvapic,
   mc146818rtc,
   type PicService,
   type PitService,
@@ -13,7 +21,7 @@ import {
   port92,
   type RtcService,
 } from '@pagurus/dev-chipset';
-import { i8042 } from '@pagurus/dev-ps2';
+import { type BackdoorMachine, i8042, vmmouse, vmport } from '@pagurus/dev-ps2';
 import type { InputPin, PropertyValue, RamBlock } from '@pagurus/device-model';
 import type { ComposedDevice, Composer } from '../composer.js';
 import { MachineError, type PlugPlace } from '../machine-type.js';
@@ -78,48 +86,108 @@ export interface IsaParts {
   readonly dma: readonly DmaService[];
 }
 
-/** The devices of an AT: interrupt controllers, timer, speaker, clock, DMA, keyboard, port 92, fw_cfg, serial ports. */
-export function addIsaDevices(composer: Composer, options: { dmaFirst: boolean; i8042: boolean }): IsaParts {
-  const { machine, config } = composer;
+export interface IsaOptions {
+  /** QEMU creates the DMA controllers before the bridge on PCI machines, after the clock on ISA ones. */
+  readonly dmaFirst: boolean;
+  readonly i8042: boolean;
+  readonly vmport: boolean;
+  readonly hpet: boolean;
+}
+
+/**
+ * The devices of an AT: interrupt controllers, timer, speaker, clock, DMA, keyboard, port 92, fw_cfg, serial ports; with APICs where the
+ * processor has one.
+ */
+export function addIsaDevices(composer: Composer, options: IsaOptions): IsaParts {
+  const { machine } = composer;
   const dma: DmaService[] = [];
+  // The local APIC comes first and asks a controller that is created behind it.
+  let picService: PicService | undefined;
+  const lazyPic: PicService = { acknowledge: () => picService!.acknowledge(), output: () => picService?.output() ?? false };
+  const apicBus = machine.hasApic ? new ApicBus() : undefined;
+  const localApic = apicBus ? addLocalApic(composer, apicBus, lazyPic) : undefined;
+
   const fw = composer.add(fwCfg);
   if (options.dmaFirst) for (const controller of addDma(composer)) dma.push(controller);
 
   const pic = composer.add(i8259);
-  composer.connect(pic, 'int', machine.interruptPin);
-  composer.acknowledgeInterrupt = () => (pic.device.services as PicService).acknowledge();
-  // Request 2 is the cascade: a pin wired there goes nowhere, as on the board.
-  const shared = Array.from({ length: 16 }, (_, n) => wiredOr(n === 2 ? () => {} : composer.input(pic, `irq${n}`)));
+  picService = pic.device.services as PicService;
+  composer.connect(pic, 'int', localApic ? composer.input(localApic, 'lint0') : machine.interruptPin);
+  if (!localApic) composer.acknowledgeInterrupt = lazyPic.acknowledge;
+  const ioApic = apicBus ? composer.add(ioapic, { backends: { 'apic-bus': apicBus, pic: lazyPic } }) : undefined;
+  const shared = Array.from({ length: 24 }, (_, n) => wiredOr(requestPin(composer, n, pic, ioApic)));
   const irq = (n: number): InputPin => shared[n]!();
 
+  const events = options.hpet ? composer.add(hpet) : undefined;
+  if (events) for (let n = 0; n < 24; n++) composer.connect(events, `irq${n}`, irq(n));
   const rtc = composer.add(mc146818rtc);
-  composer.connect(rtc, 'irq', irq(8));
+  composer.connect(rtc, 'irq', events ? composer.input(events, 'rtc') : irq(8));
   const pit = composer.add(i8254);
   composer.connect(pit, 'irq', irq(0));
+  if (events) composer.connect(events, 'pit-enabled', composer.input(pit, 'irq-enable'));
   composer.add(pcspk, { backends: { pit: pit.device.services as PitService } });
   if (!options.dmaFirst) for (const controller of addDma(composer)) dma.push(controller);
 
-  if (options.i8042) {
-    const keyboard = composer.add(i8042, { id: 'i8042', backends: { input: config.input } });
-    composer.connect(keyboard, 'kbd-irq', irq(1));
-    composer.connect(keyboard, 'mouse-irq', irq(12));
-    composer.connect(keyboard, 'a20', machine.a20Pin);
-  }
+  const fwCfgService = fw.device.services as FwCfgService;
+  if (events) fwCfgService.addBytes(FW_CFG.HPET, (events.device.services as HpetService).firmwareTable());
+  const parts: IsaParts = { irq, pic, rtc, fwCfg: fwCfgService, dma };
+  addSerialPorts(composer, parts);
+  if (options.i8042) addKeyboard(composer, parts, options.vmport);
   composer.connect(composer.add(port92), 'a20', machine.a20Pin);
+  return parts;
+}
 
-  const parts: IsaParts = { irq, pic, rtc, fwCfg: fw.device.services as FwCfgService, dma };
-  (config.serial ?? []).forEach((chardev, index) => {
+/** An interrupt request goes to both controllers; request 2 of the pair is their cascade, where a wire would end nowhere. */
+function requestPin(composer: Composer, n: number, pic: ComposedDevice, ioApic: ComposedDevice | undefined): InputPin {
+  const first = n < 16 && n !== 2 ? composer.input(pic, `irq${n}`) : undefined;
+  const second = ioApic ? composer.input(ioApic, `irq${n}`) : undefined;
+  return (level) => {
+    first?.(level);
+    second?.(level);
+  };
+}
+
+function addLocalApic(composer: Composer, bus: ApicBus, pic: PicService): ComposedDevice {
+  const { machine } = composer;
+  composer.add(kvmvapic);
+  const processor: ApicProcessor = {
+    init: () => machine.requestInit(),
+    // The boot processor runs already and ignores a start-up interrupt.
+    startup() {},
+  };
+  const device = composer.add(apic, { backends: { 'apic-bus': bus, pic, cpu: processor } });
+  composer.connect(device, 'intr', machine.interruptPin);
+  composer.connect(device, 'nmi', machine.nmiPin);
+  const service = device.device.services as ApicService;
+  composer.localApic = service;
+  composer.acknowledgeInterrupt = () => service.acknowledge();
+  return device;
+}
+
+function addKeyboard(composer: Composer, parts: IsaParts, withVmport: boolean): void {
+  const { machine, config } = composer;
+  const keyboard = composer.add(i8042, { id: 'i8042', backends: { input: config.input } });
+  composer.connect(keyboard, 'kbd-irq', parts.irq(1));
+  composer.connect(keyboard, 'mouse-irq', parts.irq(12));
+  composer.connect(keyboard, 'a20', machine.a20Pin);
+  if (!withVmport) return;
+  const port = composer.add(vmport, {
+    backends: {
+      cpu: machine.backdoor,
+      machine: { ramSize: composer.memorySize, ...(config.uuid ? { uuid: config.uuid } : {}) } satisfies BackdoorMachine,
+    },
+  });
+  composer.add(vmmouse, { backends: { vmport: port.device.services, i8042: keyboard.device.services, input: config.input } });
+}
+
+function addSerialPorts(composer: Composer, parts: IsaParts): void {
+  (composer.config.serial ?? []).forEach((chardev, index) => {
     if (!chardev) return;
     const place = SERIAL_PORTS[index];
     if (!place) throw new MachineError(`a PC has ${SERIAL_PORTS.length} serial ports; port ${index} was given`);
-    const port = composer.add(isaSerial, {
-      id: `serial${index}`,
-      properties: { index, iobase: place.iobase, irq: place.irq },
-      backends: { chardev },
-    });
-    composer.connect(port, `irq${place.irq}`, irq(place.irq));
+    const port = composer.add(isaSerial, { id: `serial${index}`, properties: { index, ...place }, backends: { chardev } });
+    composer.connect(port, `irq${place.irq}`, parts.irq(place.irq));
   });
-  return parts;
 }
 
 function addDma(composer: Composer): DmaService[] {

@@ -1,9 +1,11 @@
 import { devicePackage as chipset } from '@pagurus/dev-chipset';
+import { devicePackage as net } from '@pagurus/dev-net';
 import {
   acpiBuild,
   type I440fxMemory,
   i440fx,
   i440fxPciHost,
+  type PciBus,
   type PciHostService,
   type Piix4PmService,
   devicePackage as pci,
@@ -12,14 +14,17 @@ import {
   smbusEeprom,
 } from '@pagurus/dev-pci';
 import { devicePackage as ps2 } from '@pagurus/dev-ps2';
+import { vga, devicePackage as vgaPackage } from '@pagurus/dev-vga';
 import type { Composer } from '../composer.js';
-import { defineMachine, type MachineType } from '../machine-type.js';
+import { defineMachine, MachineError, type MachineType } from '../machine-type.js';
 import { bootKernel } from './kernel.js';
 import { addIsaDevices, addMemory, type IsaParts, offerIsaBus, tellFirmware } from './pc-parts.js';
 
 export interface PcProperties {
   i8042: boolean;
   acpi: boolean;
+  hpet: boolean;
+  vmport: string;
 }
 
 /** Memory modules that a board has room for. */
@@ -28,7 +33,7 @@ const SPD_FIRST_ADDRESS = 0x50;
 const SCI_IRQ = 9;
 
 /** Packages that every PC takes devices and history from. */
-export const pcPackages = [chipset, ps2, pci] as const;
+export const pcPackages = [chipset, ps2, pci, vgaPackage, net] as const;
 
 /** QEMU's `pc-i440fx-VERSION`: i440FX and PIIX3, devices as with `-nodefaults` plus the defaults that the configuration asks for. */
 export function pcI440fx(version: string, alias?: string): MachineType<PcProperties> {
@@ -39,6 +44,8 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
     ...(alias === undefined ? {} : { alias }),
     properties: {
       i8042: { name: 'i8042', type: 'bool', default: true, doc: 'PS/2 controller, keyboard and mouse' },
+      hpet: { name: 'hpet', type: 'bool', default: true, doc: 'high precision event timers' },
+      vmport: { name: 'vmport', type: 'str', default: 'auto', doc: "VMware's backdoor port and its mouse: on, off or auto (on)" },
       acpi: { name: 'acpi', type: 'bool', default: true, doc: 'power management function and ACPI' },
     },
     packages: pcPackages,
@@ -51,11 +58,17 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
       const on = (devfn: number) => ({ slot: bus.slot(devfn), path: bus.slot(devfn).path });
       composer.add(i440fx, { ...on(0x00), backends: { ram: { block: ram, size: composer.memorySize } satisfies I440fxMemory } });
 
-      const parts = addIsaDevices(composer, { dmaFirst: true, i8042: properties.i8042 });
+      const parts = addIsaDevices(composer, {
+        dmaFirst: true,
+        i8042: properties.i8042,
+        vmport: onOffAuto('vmport', properties.vmport),
+        hpet: properties.hpet,
+      });
       const bridge = composer.add(piix3, on(0x08));
       for (let line = 0; line < 4; line++) composer.connect(host, `pirq${line}`, composer.input(bridge, `pirq${line}`));
       for (let n = 0; n < 16; n++) composer.connect(bridge, `irq${n}`, parts.irq(n));
 
+      addVga(composer, bus);
       if (properties.acpi) addPowerManagement(composer, on(0x0b), parts);
 
       composer.offerBus({
@@ -70,6 +83,22 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
       bootKernel(composer, layout);
     },
   });
+}
+
+/** QEMU's OnOffAuto; `auto` is on here. */
+function onOffAuto(name: string, text: string): boolean {
+  if (text === 'on' || text === 'auto') return true;
+  if (text === 'off') return false;
+  throw new MachineError(`-machine ${name}=${text}: expected on, off or auto`);
+}
+
+/** The graphics card of `-vga`, or of a machine with its default devices, and its BIOS. */
+function addVga(composer: Composer, bus: PciBus): void {
+  const { config } = composer;
+  const kind = config.vga ?? (config.noDefaults ? 'none' : 'std');
+  if (kind === 'none') return;
+  const slot = bus.slot(0x10);
+  composer.add(vga, { slot, path: slot.path });
 }
 
 /** PIIX4_PM with the SMBus and its memories. */
@@ -87,12 +116,12 @@ export const isapc = defineMachine<Pick<PcProperties, 'i8042'>>({
   name: 'isapc',
   doc: 'ISA-only PC',
   properties: { i8042: { name: 'i8042', type: 'bool', default: true, doc: 'PS/2 controller, keyboard and mouse' } },
-  packages: [chipset, ps2],
+  packages: [chipset, ps2, vgaPackage, net],
   defaultCpu: '486',
   defaultMemory: 128 * 2 ** 20,
   build(composer, properties) {
     const { layout } = addMemory(composer);
-    const parts = addIsaDevices(composer, { dmaFirst: false, i8042: properties.i8042 });
+    const parts = addIsaDevices(composer, { dmaFirst: false, i8042: properties.i8042, vmport: false, hpet: false });
     offerIsaBus(composer, parts);
     tellFirmware(composer, parts, layout);
     bootKernel(composer, layout);
