@@ -32,6 +32,8 @@ export interface VectorResult {
 export type VectorHost = 'legacy' | 'pae' | 'long';
 
 const HALT = 0xf4;
+/** A LOOP onto itself takes 65536. */
+const INSTRUCTION_LIMIT = 100_000;
 /** Physical and linear addresses of the supervisor's tables; linear = {@link SYSTEM} + offset, sign-extended in long mode. */
 const SYSTEM = 0xffe00000;
 const PHYSICAL = 0x100000;
@@ -117,7 +119,7 @@ export class VectorMachine {
     if (this.mode !== vector.mode) this.prepare(vector.mode);
     this.enter(vector);
     try {
-      const exit = cpu.run(cpu.instructions + 1000);
+      const exit = cpu.run(cpu.instructions + INSTRUCTION_LIMIT);
       if (exit !== 'halted')
         throw new Error(`vector ${vector.index}: the CPU came back with "${exit}" instead of halting in a handler`);
       return this.collect(vector);

@@ -187,16 +187,9 @@ export function cmps<T>(rec: u32): i32 {
     n = chunkLimit(min(n, elementsInPage<T>(baseOf(ES) + (get<u64>(RDI) & mask))));
   }
   while (n--) {
-    // of two operands that fault, hardware reports the one at ES:rDI, but with a repeat prefix the other
-    let b: T;
-    let a: T;
-    if (repeat) {
-      a = loadAt<T>(address(source, get<u64>(RSI) & mask, sizeof<T>() as u32, false));
-      b = loadAt<T>(address(ES, get<u64>(RDI) & mask, sizeof<T>() as u32, false));
-    } else {
-      b = loadAt<T>(address(ES, get<u64>(RDI) & mask, sizeof<T>() as u32, false));
-      a = loadAt<T>(address(source, get<u64>(RSI) & mask, sizeof<T>() as u32, false));
-    }
+    // which of two operands that fault is reported differs from processor to processor, and from run to run
+    const b = loadAt<T>(address(ES, get<u64>(RDI) & mask, sizeof<T>() as u32, false));
+    const a = loadAt<T>(address(source, get<u64>(RSI) & mask, sizeof<T>() as u32, false));
     sub<T>(a, b);
     putMasked(RSI, get<u64>(RSI) + by, mask);
     putMasked(RDI, get<u64>(RDI) + by, mask);
