@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { acceptOne, connect, Qemu, qemuVersion, realTimer } from '../test/qemu.js';
 import { recordedMachine } from '../test/recorded-machine.js';
 import { fixture } from '../test/support.js';
@@ -19,7 +19,10 @@ if (!usable)
   console.log(`migration with real QEMU: skipped, ${version ? `QEMU is ${version}, not 7.2` : 'not asked for or not installed'}`);
 
 describe.skipIf(!usable && !wanted)('with QEMU 7.2', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'pagurus-qemu-'));
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'pagurus-qemu-'));
+  });
   const running: Qemu[] = [];
   const qemu = (name: string, ...options: string[]) => {
     const one = new Qemu(folder, name, ...options);
