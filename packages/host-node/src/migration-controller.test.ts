@@ -89,8 +89,7 @@ describe('migration controller', () => {
     const waiting = new MigrationController(new TinyMachine(1, 'inmigrate'));
     const { done } = await waiting.startIncoming('tcp:127.0.0.1:0');
     await expect(waiting.incoming('tcp:127.0.0.1:0')).rejects.toThrow('already been started');
-    waiting.close();
-    await expect(done).rejects.toThrow('no longer listening');
+    await Promise.all([waiting.close(), expect(done).rejects.toThrow('no longer listening')]);
   });
 
   it('one at a time, and a cancelled one leaves the machine running', async () => {
@@ -109,6 +108,23 @@ describe('migration controller', () => {
     await expect(done).rejects.toThrow();
     expect(from.runState).toBe('running');
     expect(sender.info().status).toBe('cancelled');
+  });
+
+  it('closing ends what is under way, on either side', async () => {
+    for (const side of ['source', 'destination']) {
+      const to = new MigrationController(new TinyMachine(4096, 'inmigrate'));
+      const { uri, done } = await to.startIncoming('tcp:127.0.0.1:0');
+      const machine = new TinyMachine(4096, 'running');
+      for (let page = 0; page < 4096; page++) machine.memory[page * 4096] = 1;
+      const from = new MigrationController(machine);
+      from.setParameter('max-bandwidth', '1M');
+      const sending = from.migrate(uri);
+      const both = Promise.all([expect(sending).rejects.toThrow(), expect(done).rejects.toThrow()]);
+      while (from.info().status !== 'active') await new Promise((resolve) => setTimeout(resolve, 5));
+      await (side === 'source' ? from : to).close();
+      await both;
+      expect(machine.runState).toBe('running');
+    }
   });
 
   it('snapshots come back, and a broken one stops the machine', async () => {

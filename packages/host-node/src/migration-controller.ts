@@ -42,7 +42,9 @@ export class MigrationController implements MonitorMigration {
   private chosen: MigrationParameters = DEFAULT_PARAMETERS;
   private readonly on = new Set<Capability>();
   private waiting: { readonly uri: string; close(): void } | undefined;
-  private loading = false;
+  /** The channel of an incoming migration, once it has arrived. */
+  private arrived: ByteChannel | undefined;
+  private loading: Promise<unknown> | undefined;
   /** Between the command and the open channel. */
   private opening = false;
   private cancelled = false;
@@ -112,6 +114,7 @@ export class MigrationController implements MonitorMigration {
     const place = await openIncoming(uri);
     this.waiting = place;
     const done = this.load(place);
+    this.loading = done.catch(() => {});
     done.then(
       (result) => this.options.onLoaded?.(result),
       (error: unknown) => this.options.onIncomingFailed?.(error),
@@ -120,16 +123,15 @@ export class MigrationController implements MonitorMigration {
   }
 
   private async load(place: { accept(): Promise<ByteChannel> }): Promise<IncomingResult> {
-    this.loading = true;
-    let channel: ByteChannel | undefined;
     try {
-      channel = await place.accept();
+      this.arrived = await place.accept();
       this.waiting = undefined;
-      return await this.receive(channel);
+      return await this.receive(this.arrived);
     } finally {
       this.waiting = undefined;
-      this.loading = false;
-      channel?.close();
+      this.loading = undefined;
+      this.arrived?.close();
+      this.arrived = undefined;
     }
   }
 
@@ -177,10 +179,14 @@ export class MigrationController implements MonitorMigration {
     }
   }
 
-  /** Stops listening and gives up what is under way: this process is about to end. */
-  close(): void {
+  /** Stops listening and gives up what is under way: this process is about to end. Resolves when nothing touches the machine any more. */
+  async close(): Promise<void> {
+    const outgoing = this.outgoing?.done.catch(() => {});
+    const { loading } = this;
     this.cancel();
     this.waiting?.close();
+    this.arrived?.close();
+    await Promise.all([outgoing, loading]);
   }
 
   parameters(): ReadonlyMap<string, string> {

@@ -75,6 +75,28 @@ describe('the embedded guest', () => {
   });
 });
 
+describe('what cannot be', () => {
+  it.each<[string[], RegExp]>([
+    [['-device', 'flux-capacitor'], /'flux-capacitor' is not a known device/],
+    [['-device', 'isa-debug-exit,iobsae=1'], /isa-debug-exit\.iobsae: no such property; isa-debug-exit has: iobase, iosize/],
+    [['-device', 'isa-debug-exit,iobase=lots'], /isa-debug-exit\.iobase: 'lots' is not a number/],
+    [['-global', 'isa-serial.colour=red', '-serial', 'null'], /isa-serial\.colour: no such property/],
+    [['-M', 'pc-i440fx-7.2,flux=on'], /flux: no such machine property/],
+    [['-cpu', 'z80'], /z80/],
+    [['-append', `x${'y'.repeat(70000)}`], /kernel command line has/],
+    [['-m', '1'], /kernel segment 0 .* would lie at 0x100000/],
+    [['-boot', 'order=x'], /'x' is not a boot device/],
+    [['-incoming', 'carrier:pigeon'], /invalid migration URI 'carrier:pigeon'/],
+    [['-incoming', 'file:/no/such/file'], /cannot read '\/no\/such\/file': no such file or directory/],
+    [['-loadvm', '/no/such/file'], /cannot read '\/no\/such\/file': no such file or directory/],
+  ])('%j ends with one line and code 2', async (args, message) => {
+    const vm = boot(...args);
+    expect([await vm.ended, vm.out]).toEqual([2, '']);
+    expect(vm.errors).toEqual([expect.stringMatching(message)]);
+    expect(vm.errors[0]).not.toContain('\n');
+  });
+});
+
 describe('the monitor of a running machine', () => {
   it('sees registers, devices, addresses and memory', async () => {
     const vm = boot('-append', 'region=1', '-serial', 'SERIAL');
@@ -187,6 +209,34 @@ describe('migration', () => {
     const { beats, problems } = verifyHeartbeats(readFileSync(folder.file('whole'), 'latin1').split('\r\n'));
     expect([beats.length > 2, problems]).toEqual([true, []]);
   });
+
+  it.each(['source', 'destination'])(
+    'quit of the %s in the middle of it ends that process; the source runs on',
+    async (which) => {
+      const source = boot('-append', 'region=4', '-serial', 'SERIAL');
+      await source.shows(/beat 1 /);
+      const destination = boot('-serial', 'null', '-incoming', 'tcp:127.0.0.1:0');
+      const [, uri] = /\[ (tcp:.*) \]/.exec(await destination.monitor('info migrate'))!;
+      await source.monitor('migrate_set_parameter max-bandwidth 1M');
+      await source.monitor(`migrate -d ${uri}`);
+      await source.shows(/beat 3 /);
+      expect(await source.monitor('info migrate')).toContain('Migration status: active');
+      if (which === 'source') {
+        await source.monitor('quit');
+        expect([await source.ended, await destination.ended]).toEqual([0, 1]);
+        expect(destination.errors).toEqual([
+          expect.stringMatching(/^waiting for a migration on tcp:/),
+          expect.stringMatching(/^incoming migration failed: /),
+        ]);
+      } else {
+        await destination.monitor('quit');
+        expect(await destination.ended).toBe(0);
+        await source.shows(/beat 5 /);
+        expect(await source.monitor('info migrate')).toContain('Migration status: failed');
+        expect(verifyHeartbeats(lines(source)).problems).toEqual([]);
+      }
+    },
+  );
 
   it('loadvm goes back in time', async () => {
     const vm = boot('-append', 'region=1', '-serial', 'SERIAL');

@@ -148,6 +148,8 @@ class Run {
     this.resolve = resolve;
   });
   private lastStatus = 'none';
+  /** The end has begun: what fails now fails because of it. */
+  private closing = false;
 
   constructor(
     private readonly machine: Machine,
@@ -169,9 +171,11 @@ class Run {
         for (const warning of warnings) host.error(`warning: ${warning}`);
         if (missing.length > 0) host.error(`warning: not in the stream, left as after reset: ${missing.join(', ')}`);
         this.status('completed');
+        if (this.closing) return;
         if (runState === 'running' && !options.startStopped) machine.start();
       },
       onIncomingFailed: (error) => {
+        if (this.closing) return;
         this.status('failed');
         host.error(`incoming migration failed: ${errorLine(error)}`);
         this.finish(EXIT_CODES.FAILED);
@@ -211,7 +215,8 @@ class Run {
       return await this.ended;
     } finally {
       clearInterval(alive);
-      migration.close();
+      this.closing = true;
+      await migration.close();
       if (machine.runState === 'running') machine.stop('paused');
       await machine.whenStopped();
       for (const remove of signals) remove();
