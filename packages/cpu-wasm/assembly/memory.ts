@@ -88,7 +88,8 @@ export function moveStack(by: i32): void {
  * which an operand across the end of the 4 GiB violates.
  */
 function canonical(linear: u64, n: u32): bool {
-  if (!is64()) return linear + n <= 0x100000000 || !flatOverflow();
+  // system tables may lie anywhere in compatibility mode
+  if (!is64()) return linear >> 32 != 0 || linear + n <= 0x100000000 || !flatOverflow();
   if (i64(linear) << 16 >> 16 == i64(linear)) return true;
   const rec = load<u32>(CURRENT_RECORD);
   const op: u32 = rec ? load<u16>(rec) : 0;
