@@ -1,6 +1,4 @@
 import type { CpuPort } from '@pagurus/cpu-wasm';
-import type { ApicService } from '@pagurus/dev-chipset';
-import type { BackdoorCpu } from '@pagurus/dev-ps2';
 import {
   type Device,
   type DeviceContext,
@@ -44,6 +42,21 @@ export interface ComposeOptions {
   readonly path?: string;
 }
 
+/** What a processor and its local APIC share: MSR IA32_APIC_BASE and the task priority. */
+export interface LocalApic {
+  base(): number;
+  setBase(value: number): void;
+  setTaskPriority(value: number): void;
+}
+
+/** General registers that a device behind a port may read and change while the access is served (VMware's backdoor). */
+export interface RegisterAccess {
+  registers(): GeneralRegisters;
+  setRegisters(registers: GeneralRegisters): void;
+}
+
+export type GeneralRegisters = { [name in 'eax' | 'ebx' | 'ecx' | 'edx' | 'esi' | 'edi']: number };
+
 /** What the composer needs from the machine that it fills. */
 export interface ComposerMachine {
   readonly cpu: CpuPort;
@@ -61,7 +74,7 @@ export interface ComposerMachine {
   /** Whether the processor's model has a local APIC. */
   readonly hasApic: boolean;
   /** General registers of the processor that executes a port access. */
-  readonly backdoor: BackdoorCpu;
+  readonly backdoor: RegisterAccess;
   /** INIT: the processor starts over, memory and devices stay. */
   requestInit(): void;
   /** Direct kernel boot: registers at the kernel's entry. */
@@ -80,7 +93,7 @@ export class Composer {
   acknowledgeInterrupt: () => number = () => 0xff;
 
   /** The processor's local APIC, where it has one. */
-  localApic: Pick<ApicService, 'base' | 'setBase' | 'setTaskPriority'> | undefined;
+  localApic: LocalApic | undefined;
 
   private readonly buses = new Map<'isa' | 'pci', PlugBus>();
   private readonly rows: readonly GlobalProperty[];

@@ -16,8 +16,8 @@ import {
   syncToCpu,
   type Target,
 } from '@pagurus/cpu-wasm';
-import type { BackdoorCpu } from '@pagurus/dev-ps2';
 import { type Device, section } from '@pagurus/device-model';
+import type { RegisterAccess } from './composer.js';
 import type { BootRegisters } from './loader/index.js';
 
 /** The processor as a part of the machine. */
@@ -37,7 +37,7 @@ export interface MachineCpu {
   /** CR8: the upper half of the task priority. */
   taskPriorityClass(): number;
   /** General registers while a port access of the guest is being served. */
-  readonly backdoor: BackdoorCpu;
+  readonly backdoor: RegisterAccess;
 }
 
 export interface MachineCpuOptions {
