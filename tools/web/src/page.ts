@@ -26,7 +26,7 @@ await new Promise<void>((resolve, reject) => {
 const decoder = new TextDecoder('latin1');
 const machine = new WebMachine(worker, {
   serial(bytes) {
-    serial.textContent = ((serial.textContent ?? '') + decoder.decode(bytes).replaceAll('\r', '')).slice(-LOG_LENGTH);
+    serial.textContent = terminalText((serial.textContent ?? '') + decoder.decode(bytes)).slice(-LOG_LENGTH);
     serial.scrollTop = serial.scrollHeight;
   },
   state(next) {
@@ -40,6 +40,12 @@ const machine = new WebMachine(worker, {
 await machine.create({ type: 'pc-i440fx-7.2', memory: 32 * 2 ** 20, kernel: { image: embeddedGuest() }, vga: 'std' });
 await machine.start();
 for (const button of Object.values(buttons)) button.disabled = false;
+
+/** What a terminal would show of a log: a line that is cleared (ESC [ K) starts over, carriage returns are gone. */
+function terminalText(text: string): string {
+  const escape = String.fromCharCode(27);
+  return text.replace(new RegExp(`[^\\n]*${escape}\\[K`, 'g'), '').replaceAll('\r', '');
+}
 
 function say(text: string): void {
   message.textContent = text;
