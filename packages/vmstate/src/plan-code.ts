@@ -3,7 +3,7 @@ import type { Description, Field, ScalarType } from './description.js';
 import { loadDescription, peekSubsection } from './load.js';
 import { loadField } from './load-field.js';
 import { saveField } from './save-field.js';
-import { type Keyed, SCALAR_SIZE } from './walk.js';
+import { bytesToFill, itemsToFill, type Keyed, SCALAR_SIZE, structsToFill } from './walk.js';
 
 export type LoadFunction = (reader: Reader, state: object, version: number) => void;
 export type SaveFunction = (writer: Writer, state: object, version: number) => void;
@@ -54,6 +54,9 @@ const fallback = {
   loadField: (reader: Reader, field: Field, state: object, version: number) => loadField(reader, field, state as Keyed, version),
   saveField: (writer: Writer, field: Field, state: object, version: number) =>
     saveField(writer, field, state as Keyed, version, undefined),
+  items: itemsToFill,
+  bytes: bytesToFill,
+  structs: structsToFill,
   /** Consumes one subsection if there is one; an unknown one is for the interpreter to complain about. */
   subsection(scope: Scope, reader: Reader, parent: Description<object>, state: object): boolean {
     const name = peekSubsection(reader, parent.name);
@@ -182,6 +185,12 @@ abstract class Code {
     return `scope.descriptions[${this.index}]`;
   }
 
+  /** Puts a count that stands in the state into `n`: none where it is negative, an end where it is too large. */
+  protected count(key: string, multiply: number, max: number): string {
+    const times = multiply === 1 ? '' : ` * ${Number(multiply)}`;
+    return `n = Math.max(s[${JSON.stringify(key)}], 0)${times}; if (!(n <= ${Number(max)})) throw GIVE_UP;`;
+  }
+
   protected key(field: Field): string {
     return field.key === '' ? 's' : `s[${JSON.stringify(field.key)}]`;
   }
@@ -268,6 +277,37 @@ class LoadCode extends Code {
         );
         return;
       }
+      case 'varArray': {
+        const size = SCALAR_SIZE[field.type];
+        this.lines.push(
+          `${this.count(field.count, field.multiply, field.max)} if (e - p < n * ${size}) throw GIVE_UP;`,
+          `t = fallback.items(s, ${JSON.stringify(field.key)}, n);`,
+          `for (let i = 0; i < n; i++, p += ${size}) t[i] = v.${GETTER[field.type]}(p);`,
+        );
+        return;
+      }
+      case 'sizedBytes':
+        this.lines.push(
+          `${this.count(field.size, field.multiply, field.max)} if (e - p < n) throw GIVE_UP;`,
+          `fallback.bytes(s, ${JSON.stringify(field.key)}, n).set(d.subarray(p, p + n)); p += n;`,
+        );
+        return;
+      case 'varStructArray': {
+        const at = field.atVersion ?? field.description.version;
+        this.lines.push(
+          this.count(field.count, 1, field.max),
+          `t = fallback.structs(${key}, n, ${this.fieldName(field)}.create); r.position = p; x = scope.load[${this.nested(field.description)}];`,
+          `for (let i = 0; i < n; i++) x(r, t[i], ${Number(at)});`,
+          'p = r.position;',
+        );
+        return;
+      }
+      case 'validate':
+        this.lines.push(`if (!${this.fieldName(field)}.test(s, version)) throw GIVE_UP;`);
+        return;
+      case 'custom':
+        this.lines.push(`r.position = p; ${key} = ${this.fieldName(field)}.codec.get(r, ${key}); p = r.position;`);
+        return;
       default:
         break;
     }
@@ -372,6 +412,36 @@ class SaveCode extends Code {
         );
         return;
       }
+      case 'varArray': {
+        const size = SCALAR_SIZE[field.type];
+        this.lines.push(
+          `${this.count(field.count, field.multiply, field.max)} t = ${key}; if (t.length < n) throw GIVE_UP;`,
+          `w.reserve(n * ${size}); p = w.used; { const v = w.view; for (let i = 0; i < n; i++, p += ${size}) {`,
+          `x = t[i]; if (${MISFIT[field.type]}) throw GIVE_UP; v.${GETTER[field.type].replace('get', 'set')}(p, x); } }`,
+          'w.used = p;',
+        );
+        return;
+      }
+      case 'sizedBytes':
+        this.lines.push(
+          `${this.count(field.size, field.multiply, field.max)} t = ${key}; if (t.length < n) throw GIVE_UP;`,
+          'w.reserve(n); w.data.set(n === t.length ? t : t.subarray(0, n), w.used); w.used += n;',
+        );
+        return;
+      case 'varStructArray': {
+        const at = field.atVersion ?? field.description.version;
+        this.lines.push(
+          `${this.count(field.count, 1, field.max)} t = ${key}; if (t.length < n) throw GIVE_UP; x = scope.save[${this.nested(field.description)}];`,
+          `for (let i = 0; i < n; i++) x(w, t[i], ${Number(at)});`,
+        );
+        return;
+      }
+      case 'validate':
+        this.lines.push(`if (!${this.fieldName(field)}.test(s, version)) throw GIVE_UP;`);
+        return;
+      case 'custom':
+        this.lines.push(`${this.fieldName(field)}.codec.put(w, ${key});`);
+        return;
       default:
         break;
     }

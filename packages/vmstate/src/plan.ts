@@ -51,19 +51,27 @@ function makePlan<S extends object>(description: Description<S>): Plan<S> {
     compiled: true,
     save(state, options) {
       const writer = new Writer(nowhere(), capacity);
-      if (!attempt(() => saveInto(writer, state, description.version))) return save(description, state, options);
-      capacity = writer.length;
+      try {
+        saveInto(writer, state, description.version);
+      } catch {
+        return save(description, state, options);
+      }
+      capacity = writer.used;
       return writer.finish();
     },
     load(state, bytes, version = description.version, options = {}) {
       const before = backupOf(state);
       const reader = new Reader(bytes, options.offset ?? 0, nowhere());
-      if (attempt(() => loadFrom(reader, state, version))) return reader.position;
-      copyState(state, before);
-      return load(description, state, bytes, version, options);
+      try {
+        loadFrom(reader, state, version);
+        return reader.position;
+      } catch {
+        copyState(state, before);
+        return load(description, state, bytes, version, options);
+      }
     },
     loadFresh(state, bytes, version = description.version, options = {}) {
-      const reader = new Reader(bytes, options.offset ?? 0, new Path(options.path ?? description.name));
+      const reader = new Reader(bytes, options.offset ?? 0, nowhere());
       try {
         loadFrom(reader, state, version);
         return reader.position;
@@ -75,19 +83,14 @@ function makePlan<S extends object>(description: Description<S>): Plan<S> {
     decode(state, bytes, offset = 0, version = description.version, options = {}) {
       const fresh = cloneState(state);
       const reader = new Reader(bytes, offset, nowhere());
-      if (!attempt(() => loadFrom(reader, fresh, version))) return decode(description, state, bytes, offset, version, options);
+      try {
+        loadFrom(reader, fresh, version);
+      } catch {
+        return decode(description, state, bytes, offset, version, options);
+      }
       return { end: reader.position, commit: () => copyState(state, fresh) };
     },
   };
-}
-
-function attempt(run: () => void): boolean {
-  try {
-    run();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function interpreted<S extends object>(description: Description<S>): Plan<S> {
