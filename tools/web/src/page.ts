@@ -43,8 +43,8 @@ for (const button of Object.values(buttons)) button.disabled = false;
 
 /** What a terminal would show of a log: a line that is cleared (ESC [ K) starts over, carriage returns are gone. */
 function terminalText(text: string): string {
-  const escape = String.fromCharCode(27);
-  return text.replace(new RegExp(`[^\\n]*${escape}\\[K`, 'g'), '').replaceAll('\r', '');
+  const control = String.fromCharCode(27);
+  return text.replace(new RegExp(`[^\\n]*${control}\\[K`, 'g'), '').replaceAll('\r', '');
 }
 
 function say(text: string): void {
