@@ -37,7 +37,12 @@ export async function seabiosBoot(runs = 5): Promise<FirmwareBoot | undefined> {
   for (let run = 0; run < runs; run++) {
     const start = performance.now();
     let log = '';
-    const chardev = { write: (bytes: Uint8Array) => void (log += String.fromCharCode(...bytes)), connect() {} };
+    const chardev = {
+      write(bytes: Uint8Array) {
+        log += String.fromCharCode(...bytes);
+      },
+      connect() {},
+    };
     const machine = await createMachine('pc-i440fx-7.2', {
       memory: 64 * MIB,
       noDefaults: true,
