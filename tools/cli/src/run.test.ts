@@ -126,6 +126,24 @@ describe('the monitor of a running machine', () => {
     await vm.shows(/ticks\r\nticks=\d+ timer=\d+ keyboard=1[2-9] /);
   });
 
+  it('dumps the screen as text and as pixels', async () => {
+    const vm = boot('-append', 'region=1 beat=off', '-serial', 'SERIAL', '-vga', 'std');
+    await vm.type('help\r');
+    await vm.shows(/isa-debug-exit with value N\r\n> $/);
+    await vm.monitor(`screendump ${folder.file('s.json')}`);
+    const { columns, rows, lines: shown, cursor } = JSON.parse(readFileSync(folder.file('s.json'), 'utf8'));
+    expect([columns, rows]).toEqual([80, 25]);
+    expect(shown[0]).toMatch(/^Pagurus embedded guest, version 1 *$/);
+    expect(shown[cursor.row]).toMatch(/^> *$/);
+    expect(cursor.column).toBe(2);
+    await vm.monitor(`screendump ${folder.file('s.png')}`);
+    const png = readFileSync(folder.file('s.png'));
+    expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([720, 400]);
+    // Letters, not an empty picture: the guest has brought a font.
+    expect(png.length).toBeGreaterThan(1500);
+    expect(await vm.monitor('info pci')).toMatch(/VGA controller: PCI device 1234:1111/);
+  });
+
   it('stops and goes on; -S does not start', async () => {
     const vm = boot('-append', 'region=1', '-serial', 'SERIAL', '-S');
     await vm.connectSerial();
