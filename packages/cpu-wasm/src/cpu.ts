@@ -181,6 +181,9 @@ export class Cpu implements CpuPort {
     const features = this.view.getUint32(layout.FEATURE_1_EDX, true);
     const machineCheck = 1 << 14;
     writeResetState(this.view, this.options.resetEdx ?? 0, (features & machineCheck) !== 0);
+    // MONITOR exists: enabled, as firmware would leave it
+    const monitor = this.view.getUint32(layout.FEATURE_1_ECX, true) & (1 << 3);
+    if (monitor) this.view.setBigUint64(layout.MISC_ENABLE, 0x40001n, true);
     this.exports.setFlags(2);
     this.exports.refresh();
   }

@@ -202,6 +202,8 @@ add(`
   0F 00/5 verw Ew
   0F 01/0m sgdt M
   0F 01/1m sidt M
+  0F 01/1r.0 monitor @monitor
+  0F 01/1r.1 mwait @monitor
   0F 01/2m lgdt M
   0F 01/3m lidt M
   0F 01/4 smsw Ev
@@ -217,7 +219,9 @@ add(`
   0F 08 invd
   0F 09 wbinvd
   0F 0B ud2
-  0F 0Dm nop Ev @prefetchw
+  0F 0Dm nop Ev X @prefetchw
+  # processors with 64-bit mode take it for a NOP there, whatever CPUID says
+  0F 0Dm nop Ev O
   0F 18-1F nop Ev @nopl
   0F 20 mov_from_cr Ry,Cy
   0F 21 mov_from_dr Ry,Dy

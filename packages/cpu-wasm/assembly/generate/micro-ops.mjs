@@ -408,6 +408,8 @@ const HELPERS = [
   ['cli', ''],
   ['sti', ''],
   ['hlt', ''],
+  ['mwait', ''],
+  ['monitor', 'void'],
   ['wait', 'void'],
   ['escape', 'void'],
   ['simd', 'void'],

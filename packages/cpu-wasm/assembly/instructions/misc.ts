@@ -1,9 +1,11 @@
 /** Invalid opcodes, WAIT, system management. */
+import { DS, EVENT_HALT, HALTED } from '../../src/layout';
 import { bt, btc, btr, bts } from '../alu';
+import { leaveAfter } from '../blocks';
 import { GP, NM, fault, faultCode, ud } from '../exceptions';
 import { signExtend } from '../flags';
 import { address, loadAt, offsetOf, probeWrite, segmentOf, storeAt } from '../memory';
-import { CR0_MP, CR0_TS, cr0, get } from '../state';
+import { CR0_MP, CR0_TS, RAX, RCX, cpl, cr0, get, is64, signal } from '../state';
 import { checkPending } from '../x87/escape';
 
 export function invalid(rec: u32): void {
@@ -17,6 +19,23 @@ export function wait(rec: u32): void {
   if ((cr0() & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS)) fault(NM);
   checkPending();
 }
+/** MONITOR: checks its operands and forgets them; MWAIT then waits like HLT. Both only for the supervisor. */
+export function monitor(rec: u32): void {
+  if (cpl()) ud();
+  if (get<u32>(RCX)) faultCode(GP, 0);
+  const mask: u64 = is64() ? u64.MAX_VALUE : 0xffffffff;
+  loadAt<u8>(address(DS, get<u64>(RAX) & mask, 1, false));
+}
+/** Of its extensions only "interrupts break it though masked" (ECX bit 0) is known, and not wanted by anybody. */
+export function mwait(rec: u32): i32 {
+  if (cpl()) ud();
+  if (get<u32>(RCX) & ~1) faultCode(GP, 0);
+  const result = leaveAfter();
+  store<u32>(HALTED, 1);
+  signal(EVENT_HALT);
+  return result;
+}
+
 /** Outside system management mode RSM is invalid; that mode itself is not there yet. */
 export function rsm(rec: u32): i32 {
   ud();

@@ -391,7 +391,10 @@ export function wrmsr(rec: u32): i32 {
     case 0x17: gp(0); return 0;
     case 0x8b:
     case 0x79: return 0;
-    case 0x17b: store<u64>(MCG_CTL, value); return 0;
+    case 0x17b:
+      // all banks or none
+      if (value == 0 || value == u64.MAX_VALUE) store<u64>(MCG_CTL, value);
+      return 0;
     case 0xc0000080: {
       if (!eferExists()) gp(0);
       let allowed: u64 = 0;

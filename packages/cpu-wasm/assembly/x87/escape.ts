@@ -38,11 +38,14 @@ function available(): void {
   if (!feature(FEATURE_1_EDX, 0)) ud();
 }
 
+/** Instruction and operand pointers; the opcode only where an unmasked exception will be looked into. */
 function track(rec: u32, memory: bool): void {
   store<u64>(FPU_IP, instructionAddress());
   store<u16>(FPU_CS, load<u16>(segment(CS), SEG_SELECTOR));
-  const word = load<u32>(rec, 12);
-  store<u32>(FPU_OPCODE, (((word >> 16) & 7) << 8) | ((word >> 8) & 0xff));
+  if (flags & ~control() & 0x3f) {
+    const word = load<u32>(rec, 12);
+    store<u32>(FPU_OPCODE, (((word >> 16) & 7) << 8) | ((word >> 8) & 0xff));
+  }
   if (memory) {
     store<u64>(FPU_DP, offsetOf(rec));
     store<u16>(FPU_DS, load<u16>(segment(segmentOf(rec)), SEG_SELECTOR));
