@@ -34,6 +34,7 @@ export {
   type Provenance,
   type SectionTree,
 } from './filter.js';
+export { bitsToDouble, doubleToBits, Float80, float80, float80ToNumber, numberToFloat80 } from './floats.js';
 export { type DynamicDescription, type DynamicState, descriptionFromVmdesc } from './from-vmdesc.js';
 export { fromJson, type Json, toJson, treeToJson } from './json.js';
 export { jsonSchema, type Schema } from './json-schema.js';
