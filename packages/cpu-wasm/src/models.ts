@@ -158,9 +158,9 @@ export const CPU_MODELS: readonly CpuModel[] = [
 ];
 
 /** `max` is not QEMU's `max` but ours: everything that this CPU implements. */
-function maxModel(target: Target): CpuModel {
+function maxModel(target: Target, implemented = isImplemented): CpuModel {
   const words = new FeatureWords();
-  for (const feature of FEATURE_BITS) if (isImplemented(feature.name, target)) words.set(feature, true);
+  for (const feature of FEATURE_BITS) if (implemented(feature.name, target)) words.set(feature, true);
   const features: Partial<Record<FeatureWord, number>> = {};
   for (const { word } of FEATURE_BITS) features[word] = words.get(word);
   return amd(
@@ -235,7 +235,7 @@ export function parseCpu(
   implemented: (feature: string, target: Target) => boolean = isImplemented,
 ): CpuConfiguration {
   const [name = '', ...options] = text.split(',');
-  const model = name === 'max' ? maxModel(target) : CPU_MODELS.find((candidate) => candidate.name === name);
+  const model = name === 'max' ? maxModel(target, implemented) : CPU_MODELS.find((candidate) => candidate.name === name);
   if (!model)
     throw new CpuModelError(`-cpu ${name}: unknown model; known: ${[...CPU_MODELS.map((m) => m.name), 'max'].join(', ')}`);
   const words = new FeatureWords(model.features);

@@ -17,6 +17,8 @@ export interface MachineType<P extends object = Record<string, PropertyValue>> {
   /** Packages whose device types and compat rows belong to it. */
   readonly packages: readonly DevicePackage[];
   readonly defaultCpu: string;
+  /** The default with `target: 'x86_64'`, where it is another. */
+  readonly defaultCpu64?: string;
   /** Bytes of RAM where the user gives none. */
   readonly defaultMemory: number;
   /** Puts the machine together. Throws {@link PropertyError} or {@link MachineError} for what cannot be. */

@@ -108,7 +108,7 @@ export class Machine implements MigrationTarget {
     this.cpuPart = makeCpu(cpuModule, {
       bus,
       memorySize,
-      model: config.cpu ?? type.defaultCpu,
+      model: config.cpu ?? (config.target === 'x86_64' ? type.defaultCpu64 : undefined) ?? type.defaultCpu,
       target: config.target ?? 'i386',
       properties: cpuProperties(type, config),
       registerWritten: (register) => {

@@ -13,9 +13,18 @@ export {
   tellFirmware,
 } from './pc-parts.js';
 
+/** Versions of QEMU's PC, newest first. */
+const VERSIONS = (
+  '10.0 9.2 9.1 9.0 8.2 8.1 8.0 7.2 7.1 7.0 6.2 6.1 6.0 5.2 5.1 5.0 4.2 4.1 4.0 3.1 3.0 ' +
+  '2.12 2.11 2.10 2.9 2.8 2.7 2.6 2.5 2.4 2.3 2.2 2.1 2.0 1.7 1.6 1.5 1.4'
+).split(' ');
+
 /** Machine types that QEMU has, newest first. */
 // biome-ignore lint/suspicious/noExplicitAny: machine types of any properties.
-export const machineTypes: readonly MachineType<any>[] = [pcI440fx('7.2', 'pc'), isapc];
+export const machineTypes: readonly MachineType<any>[] = [
+  ...VERSIONS.map((version, index) => pcI440fx(version, index === 0 ? 'pc' : undefined)),
+  isapc,
+];
 
 /**
  * A preset by name or alias.

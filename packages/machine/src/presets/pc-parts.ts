@@ -51,8 +51,8 @@ export function splitMemory(size: number): MemoryLayout {
   return { below4g: low, above4g: size - low };
 }
 
-/** RAM, option ROM area and firmware, as every PC has them. */
-export function addMemory(composer: Composer): { ram: RamBlock; layout: MemoryLayout } {
+/** RAM, option ROM area and firmware, as every PC has them. `biosSize` bytes of ROM where no firmware is given. */
+export function addMemory(composer: Composer, biosSize: number = ISA_BIOS.LENGTH): { ram: RamBlock; layout: MemoryLayout } {
   const { memory } = composer.machine;
   const layout = splitMemory(composer.memorySize);
   const ram = memory.allocate('pc.ram', composer.memorySize);
@@ -61,7 +61,7 @@ export function addMemory(composer: Composer): { ram: RamBlock; layout: MemoryLa
   if (layout.above4g > 0) memory.addRam(FOUR_GIB, layout.above4g, ram, layout.below4g, 'ram', { name: 'ram-above-4g' });
 
   const firmware = composer.config.firmware;
-  const bios = memory.allocate('pc.bios', firmware ? biosLength(firmware) : ISA_BIOS.LENGTH);
+  const bios = memory.allocate('pc.bios', firmware ? biosLength(firmware) : biosSize);
   if (firmware) composer.rom({ block: bios, offset: 0, bytes: firmware });
   memory.addRam(FOUR_GIB - bios.length, bios.length, bios, 0, 'rom', { name: 'pc.bios' });
   const isaLength = Math.min(ISA_BIOS.LENGTH, bios.length);
@@ -89,14 +89,16 @@ export interface IsaParts {
 export interface IsaOptions {
   /** QEMU creates the DMA controllers before the bridge on PCI machines, after the clock on ISA ones. */
   readonly dmaFirst: boolean;
+  /** An I/O APIC, whether or not the processor has a local one. */
+  readonly ioApic: boolean;
   readonly i8042: boolean;
   readonly vmport: boolean;
   readonly hpet: boolean;
 }
 
 /**
- * The devices of an AT: interrupt controllers, timer, speaker, clock, DMA, keyboard, port 92, fw_cfg, serial ports; with APICs where the
- * processor has one.
+ * The devices of an AT: interrupt controllers, timer, speaker, clock, DMA, keyboard, port 92, fw_cfg, serial ports; with a local APIC
+ * where the processor has one.
  */
 export function addIsaDevices(composer: Composer, options: IsaOptions): IsaParts {
   const { machine } = composer;
@@ -104,8 +106,8 @@ export function addIsaDevices(composer: Composer, options: IsaOptions): IsaParts
   // The local APIC comes first and asks a controller that is created behind it.
   let picService: PicService | undefined;
   const lazyPic: PicService = { acknowledge: () => picService!.acknowledge(), output: () => picService?.output() ?? false };
-  const apicBus = machine.hasApic ? new ApicBus() : undefined;
-  const localApic = apicBus ? addLocalApic(composer, apicBus, lazyPic) : undefined;
+  const apicBus = new ApicBus();
+  const localApic = machine.hasApic ? addLocalApic(composer, apicBus, lazyPic) : undefined;
 
   const fw = composer.add(fwCfg);
   if (options.dmaFirst) for (const controller of addDma(composer)) dma.push(controller);
@@ -114,7 +116,7 @@ export function addIsaDevices(composer: Composer, options: IsaOptions): IsaParts
   picService = pic.device.services as PicService;
   composer.connect(pic, 'int', localApic ? composer.input(localApic, 'lint0') : machine.interruptPin);
   if (!localApic) composer.acknowledgeInterrupt = lazyPic.acknowledge;
-  const ioApic = apicBus ? composer.add(ioapic, { backends: { 'apic-bus': apicBus, pic: lazyPic } }) : undefined;
+  const ioApic = options.ioApic ? composer.add(ioapic, { backends: { 'apic-bus': apicBus, pic: lazyPic } }) : undefined;
   const shared = Array.from({ length: 24 }, (_, n) => wiredOr(requestPin(composer, n, pic, ioApic)));
   const irq = (n: number): InputPin => shared[n]!();
 

@@ -17,7 +17,9 @@ import { devicePackage as ps2 } from '@pagurus/dev-ps2';
 import { vga, devicePackage as vgaPackage } from '@pagurus/dev-vga';
 import type { Composer } from '../composer.js';
 import { defineMachine, MachineError, type MachineType } from '../machine-type.js';
+import { addAcpiBlocks } from './acpi-blocks.js';
 import { bootKernel } from './kernel.js';
+import { type PcMachineProperties, pcMachineObject, pcMachinePackage } from './pc-machine.js';
 import { addIsaDevices, addMemory, type IsaParts, offerIsaBus, tellFirmware } from './pc-parts.js';
 
 export interface PcProperties {
@@ -33,7 +35,7 @@ const SPD_FIRST_ADDRESS = 0x50;
 const SCI_IRQ = 9;
 
 /** Packages that every PC takes devices and history from. */
-export const pcPackages = [chipset, ps2, pci, vgaPackage, net] as const;
+export const pcPackages = [pcMachinePackage, chipset, ps2, pci, vgaPackage, net] as const;
 
 /** QEMU's `pc-i440fx-VERSION`: i440FX and PIIX3, devices as with `-nodefaults` plus the defaults that the configuration asks for. */
 export function pcI440fx(version: string, alias?: string): MachineType<PcProperties> {
@@ -50,9 +52,11 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
     },
     packages: pcPackages,
     defaultCpu: 'qemu32',
+    defaultCpu64: 'qemu64',
     defaultMemory: 128 * 2 ** 20,
     build(composer, properties) {
-      const { ram, layout } = addMemory(composer);
+      const machine = composer.resolve(pcMachineObject).values as unknown as PcMachineProperties;
+      const { ram, layout } = addMemory(composer, machine.biosSize);
       const host = composer.add(i440fxPciHost);
       const { bus } = host.device.services as PciHostService;
       const on = (devfn: number) => ({ slot: bus.slot(devfn), path: bus.slot(devfn).path });
@@ -60,6 +64,7 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
 
       const parts = addIsaDevices(composer, {
         dmaFirst: true,
+        ioApic: true,
         i8042: properties.i8042,
         vmport: onOffAuto('vmport', properties.vmport),
         hpet: properties.hpet,
@@ -69,7 +74,8 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
       for (let n = 0; n < 16; n++) composer.connect(bridge, `irq${n}`, parts.irq(n));
 
       addVga(composer, bus);
-      if (properties.acpi) addPowerManagement(composer, on(0x0b), parts);
+      if (properties.acpi) addPowerManagement(composer, on(0x0b), parts, machine);
+      addAcpiBlocks(composer, { ...machine, acpiBuild: machine.acpiBuild && properties.acpi });
 
       composer.offerBus({
         kind: 'pci',
@@ -102,13 +108,13 @@ function addVga(composer: Composer, bus: PciBus): void {
 }
 
 /** PIIX4_PM with the SMBus and its memories. */
-function addPowerManagement(composer: Composer, place: { slot: unknown; path: string }, parts: IsaParts): void {
+function addPowerManagement(composer: Composer, place: { slot: unknown; path: string }, parts: IsaParts, machine: PcMachineProperties): void {
   const power = composer.add(piix4Pm, { ...place, backends: { ports: composer.machine.ports } });
   composer.connect(power, 'sci', parts.irq(SCI_IRQ));
   const { smbus } = power.device.services as Piix4PmService;
   for (let n = 0; n < SPD_COUNT; n++)
     composer.add(smbusEeprom, { properties: { address: SPD_FIRST_ADDRESS + n }, backends: { smbus } });
-  composer.add(acpiBuild);
+  if (machine.acpiBuild) composer.add(acpiBuild);
 }
 
 /** QEMU's `isapc`: an AT without PCI. Unversioned: it promises nothing about other versions. */
@@ -121,7 +127,13 @@ export const isapc = defineMachine<Pick<PcProperties, 'i8042'>>({
   defaultMemory: 128 * 2 ** 20,
   build(composer, properties) {
     const { layout } = addMemory(composer);
-    const parts = addIsaDevices(composer, { dmaFirst: false, i8042: properties.i8042, vmport: false, hpet: false });
+    const parts = addIsaDevices(composer, {
+      dmaFirst: false,
+      ioApic: false,
+      i8042: properties.i8042,
+      vmport: false,
+      hpet: false,
+    });
     offerIsaBus(composer, parts);
     tellFirmware(composer, parts, layout);
     bootKernel(composer, layout);
