@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { withParts } from './parts.js';
-import { command, pagurus } from './process.js';
+import { command, pagurus, type Running } from './process.js';
 
 const BIOS = '/usr/share/seabios/bios-256k.bin';
 const HARDWARE_OPTIONS = ['-M', 'pc-i440fx-7.2', '-m', '64', '-nodefaults', '-display', 'none', '-bios', BIOS];
@@ -19,6 +19,18 @@ const text = (name: string) => readFileSync(file(name), 'latin1');
 const HARDWARE =
   /^(qemu\/e820|Running on|Found QEMU|QEMU fw_cfg|PCI: |Found \d+ (PCI|cpu|lpt|serial)|PIIX|PS2|ATA controller|No bootable|Rebooting)/;
 const hardware = (log: string) => log.split(/\r?\n/).filter((line) => HARDWARE.test(line));
+
+/** Asks the monitor until the machine is in a state; other states before it do not matter. */
+async function status(machine: Running, state: string): Promise<void> {
+  await machine.waitFor(/\(qemu\) /);
+  for (let tries = 0; tries < 200; tries++) {
+    const from = machine.output.length;
+    machine.type('info status\n');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    if (new RegExp(`VM status: ${state}`).test(machine.output.slice(from))) return;
+  }
+  throw new Error(`never '${state}' in:\n${machine.output}${machine.errors}`);
+}
 
 withParts('SeaBIOS', ['seabios'], () => {
   it('runs to "No bootable device" and ends at the reboot', async () => {
@@ -41,13 +53,7 @@ withParts('SeaBIOS', ['seabios'], () => {
     for (const half of ['a', 'b']) {
       const first = pagurus('run', ...deterministic, '-debugcon', `file:${file(`${half}.log`)}`, '-S', '-monitor', 'stdio');
       first.type('replay_break 1500000\ncont\n');
-      await first.waitFor(/cont/);
-      for (;;) {
-        first.type('info status\n');
-        await first.waitFor(/VM status: \w+\s+\(qemu\) $/);
-        if (/VM status: paused\s+\(qemu\) $/.test(first.output)) break;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
+      await status(first, 'paused');
       first.type(`migrate file:${file(`${half}.mig`)}\nquit\n`);
       expect(await first.ended, first.errors).toBe(0);
     }
@@ -55,7 +61,7 @@ withParts('SeaBIOS', ['seabios'], () => {
 
     const incoming = [...deterministic, '-debugcon', `file:${file('second.log')}`, '-incoming', `file:${file('a.mig')}`];
     const second = pagurus('run', ...incoming, '-monitor', 'stdio');
-    await second.waitFor(/\(qemu\) $/);
+    await status(second, 'paused');
     second.type('cont\n');
     expect(await second.ended, second.errors).toBe(0);
     expect(text('a.log').length).toBeGreaterThan(500);
@@ -101,11 +107,9 @@ withParts('SeaBIOS beside QEMU', ['seabios', 'qemu'], () => {
       'stdio',
     );
     here.type('replay_break 1500000\ncont\n');
-    await here.waitFor(/cont/);
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-    here.type(`info status\nmigrate file:${stream}\nquit\n`);
+    await status(here, 'paused');
+    here.type(`migrate file:${stream}\nquit\n`);
     expect(await here.ended, here.errors).toBe(0);
-    expect(here.output).toContain('VM status: paused');
 
     const log = file('qemu.log');
     const there = command(
