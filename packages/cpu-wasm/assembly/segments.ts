@@ -113,6 +113,8 @@ export function checkStackSegment(selector: u32, level: u32, vector: u32, ext: u
 
 /** After a change to an outer level: data segments that it may not use become null. */
 export function dropInnerSegment(index: u32, level: u32): void {
+  // a null selector stays as it is: FS and GS may have a base by MSR
+  if (isNull(load<u32>(segment(index), SEG_SELECTOR))) return;
   const flags = load<u32>(segment(index), 16);
   if (flags & DESC_S && (flags & (DESC_CODE | DESC_CE)) == (DESC_CODE | DESC_CE)) return;
   if (dplOf(flags) < level) loadNull(index, 0);
