@@ -304,7 +304,7 @@ export function emit(semantic: u32, rec: u32): u32 {
     case T.EMIT_REG: return emitRegisters(rec, op + sizeIndex(kind0 == OPERAND_NONE || kind0 == OPERAND_I ? operandSize : size0), access, extra);
     case T.EMIT_PLAIN: return emitRegisters(rec, op, access, extra);
     case T.EMIT_RAW: return memoryRecord(rec, op + sizeIndex(operandSize), kind0 == OPERAND_G ? register0 : 0, 0, extra);
-    case T.EMIT_RAW_PLAIN: return memoryRecord(rec, op, 0, 0, operandSize | (modrm << 8) | (opcodeByte << 16));
+    case T.EMIT_RAW_PLAIN: return memoryRecord(rec, op, kind0 == OPERAND_G ? register0 : 0, 0, operandSize | (modrm << 8) | (opcodeByte << 16));
     case T.EMIT_PUSH: return emitPush(rec);
     case T.EMIT_POP: return emitPop(rec);
     case T.EMIT_CALL: return emitCall(rec);

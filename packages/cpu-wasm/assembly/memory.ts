@@ -9,7 +9,6 @@ import {
 } from '../src/layout';
 import { unwind } from './bus';
 import { AC, GP, SS_FAULT, raise } from './exceptions';
-import { FIRST_HELPER, H_ESCAPE, H_SIMD } from './generated/ops';
 import { lastWalkFlags, NO_ADDRESS, READ, WRITE, walk, KERNEL_SET, USER_SET } from './paging';
 import { hostOf, readPhysical, touch, writableHostOf, writePhysical } from './physical';
 import { CR4_SMAP, RBP, RSP, cr4, faulted, get, is64, mode, put, segment } from './state';
@@ -92,8 +91,7 @@ function canonical(linear: u64, n: u32): bool {
   if (!is64()) return linear >> 32 != 0 || linear + n <= 0x100000000 || !flatOverflow();
   if (i64(linear) << 16 >> 16 == i64(linear)) return true;
   const rec = load<u32>(CURRENT_RECORD);
-  const op: u32 = rec ? load<u16>(rec) : 0;
-  const stack = rec != 0 && (op < FIRST_HELPER || op == H_ESCAPE || op == H_SIMD) && ((load<u8>(rec, 6) >> 2) & 15) == 2;
+  const stack = rec != 0 && ((load<u8>(rec, 6) >> 2) & 15) == 2;
   raise(stack ? SS_FAULT : GP, true, 0);
   return false;
 }
@@ -266,6 +264,12 @@ export function operandAddress(rec: u32, plus: u32, n: u32, write: bool): u64 {
   const space: u32 = (load<u8>(rec, 6) >> 2) & 15;
   if (space == 0) return (offsetOf(rec) + plus) & 0xffffffff;
   return address(segmentOf(rec), (offsetOf(rec) + plus) & mask, n, write);
+}
+
+/** The 16-bit operand of a record that decodes its modrm itself: for instructions that look at other things before memory. */
+export function operand16(rec: u32): u32 {
+  const modrm = (load<u32>(rec, 12) >> 8) & 0xff;
+  return modrm >= 0xc0 ? get<u16>(load<u8>(rec, 2)) : loadAt<u16>(operandAddress(rec, 0, 2, false));
 }
 
 /** Linear address of an absolute stack pointer (already cut to the stack's size). */

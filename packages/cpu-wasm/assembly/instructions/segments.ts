@@ -3,7 +3,7 @@ import { CS, GDTR, IDTR, INTERRUPT_SHADOW, LDTR, MODE, SEG_BASE, SEG_LIMIT, SS, 
 import { leaveAfter } from '../blocks';
 import { gp, ud } from '../exceptions';
 import { lazyFlags, setLazyFlags } from '../flags';
-import { loadAt, operandAddress, storeAt } from '../memory';
+import { loadAt, operand16, operandAddress, storeAt } from '../memory';
 import { descriptorLimit, dplOf, fetchDescriptor, high, isNull, loadLdt, loadSegment, loadTaskRegister, low, typeOf } from '../segments';
 import {
   CR4_UMIP, DESC_CE, DESC_CODE, DESC_RW, DESC_S, FLAG_ZF, cpl, cr4, get, is64, longMode, protectedMode, put, segment, selector, updateEvents,
@@ -63,12 +63,12 @@ export function str(rec: u32): void {
 export function lldt(rec: u32): void {
   protectedOnly();
   privileged();
-  loadLdt(u32(get<u16>(load<u8>(rec, 2))));
+  loadLdt(operand16(rec));
 }
 export function ltr(rec: u32): void {
   protectedOnly();
   privileged();
-  loadTaskRegister(u32(get<u16>(load<u8>(rec, 2))));
+  loadTaskRegister(operand16(rec));
 }
 
 /** May this selector be seen at all (LAR, LSL, VERR, VERW)? Its descriptor is then in low, high. */

@@ -8,7 +8,7 @@ import { leaveAfter, leaveTo, nextAddress } from '../blocks';
 import { notify, random32, timestamp, unwind } from '../bus';
 import { DB, gp, raise, ud } from '../exceptions';
 import { getFlags, setFlags, setResult } from '../flags';
-import { operandAddress, offsetOf, segmentOf } from '../memory';
+import { operand16, operandAddress, offsetOf, segmentOf } from '../memory';
 import { gate, readPhysical } from '../physical';
 import {
   CR0_CD, CR0_EM, CR0_ET, CR0_MP, CR0_NE, CR0_NW, CR0_PE, CR0_PG, CR0_TS, CR0_WP, CR0_AM, CR4_DE, CR4_FSGSBASE, CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_OSXSAVE, CR4_PAE, CR4_PCE, CR4_PCIDE,
@@ -150,7 +150,7 @@ export function smsw(rec: u32): void {
 /** LMSW sets PE but never clears it. */
 export function lmsw(rec: u32): i32 {
   privileged();
-  const value = u32(get<u16>(load<u8>(rec, 2)));
+  const value = operand16(rec);
   changeCr0((cr0() & ~(CR0_MP | CR0_EM | CR0_TS)) | (value & (CR0_PE | CR0_MP | CR0_EM | CR0_TS)));
   return leaveAfter();
 }
