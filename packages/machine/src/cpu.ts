@@ -61,6 +61,8 @@ const ROM_AND_VIDEO_MEMORY = 32 * 2 ** 20;
 const GENERAL = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'] as const;
 /** What the CPU's `notify` says for a write of CR8; the other is the APIC's base. */
 const NOTIFY_CR8 = 8;
+/** Bit of `interrupt_request`: QEMU's processor has yet to ask its local APIC. Ours never has to, but carries it on. */
+const APIC_POLL = 0x10;
 const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'] as const;
 
 /** @throws {CpuModelError} for an unknown model or a feature that this CPU lacks. */
@@ -83,6 +85,9 @@ export function makeCpu(module: WebAssembly.Module, options: MachineCpuOptions):
   const view = () => new DataView(cpu.memory.buffer);
   const state = new CpuState(options.target);
   const common = new CpuCommonState();
+  const hasApic = configuration.features.has('apic');
+  /** Pending until the first instruction after `at`. */
+  let poll = { request: 0, at: 0 };
   const word = (value: number) => (options.target === 'i386' ? value : BigInt(value));
 
   return {
@@ -92,11 +97,20 @@ export function makeCpu(module: WebAssembly.Module, options: MachineCpuOptions):
         section(cpuCommonDescription, common, { instance: 0 }),
         section(cpuDescription(options.target), state, { instance: 0 }),
       ],
-      reset: () => cpu.reset(),
-      beforeSave: () => syncFromCpu(cpu, state, common),
-      resume: () => syncToCpu(cpu, state, common),
+      reset: () => {
+        cpu.reset();
+        poll = { request: hasApic ? APIC_POLL : 0, at: cpu.instructions };
+      },
+      beforeSave: () => {
+        syncFromCpu(cpu, state, common);
+        if (cpu.instructions === poll.at) common.interruptRequest |= poll.request;
+      },
+      resume: () => {
+        syncToCpu(cpu, state, common);
+        poll = { request: common.interruptRequest & APIC_POLL, at: cpu.instructions };
+      },
     },
-    hasApic: configuration.features.has('apic'),
+    hasApic,
     apicBase: () => view().getUint32(layout.APIC_BASE, true),
     setApicBase: (value) => view().setUint32(layout.APIC_BASE, value, true),
     taskPriorityClass: () => view().getUint32(layout.CR8, true) & 15,

@@ -4,7 +4,7 @@ import { type CompatTable, defineDevice, type StreamSettings } from '@pagurus/de
  * The migration protocol's own knobs are properties of a device-like object, so that the machine version sets them, too
  * (QEMU: the `migration` object). `suppress-vmdesc` is a machine property there; it stands here for the same reason.
  */
-export const migrationObject = defineDevice<StreamSettings>({
+export const migrationObject = defineDevice<Required<StreamSettings>>({
   type: 'migration',
   doc: 'switches of the migration stream',
   bus: 'system',

@@ -165,7 +165,5 @@ export class MachineTime implements TimeSource {
   beforeSave(): void {
     if (!this.counting) return;
     this.state.icount = BigInt(this.instructions());
-    this.state.cpuClockOffset = 0n;
-    this.state.cpuTicksOffset = 0n;
   }
 }

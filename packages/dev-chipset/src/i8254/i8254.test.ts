@@ -374,6 +374,29 @@ describe('section i8254', () => {
     expect(bench.context.line('irq').rises).toBe(before + 2);
   });
 
+  it.each([
+    ['0 ticks after the end of a count, high until then', 0, true, 1],
+    ['1 tick after it, low until then', 1, false, 1],
+  ])('has mode 2 as QEMU writes it: the next transition %s', (_, phase, before, rises) => {
+    const t = pit();
+    t.load(0, 2, 1000);
+    const channel = t.state.channels[0]!;
+    const { countLoadTime } = channel;
+    channel.nextTransitionTime = countLoadTime + timeOfTick(5000 + phase);
+    t.at(4500);
+    channel.nextTransitionTime = countLoadTime + timeOfTick(5000 + phase);
+    t.bench.device.resume!();
+    expect(t.irq()).toBe(before);
+    const until = t.rises();
+    t.before(5000 + phase);
+    expect(t.rises()).toBe(until);
+    t.at(5000 + phase);
+    expect(t.rises()).toBe(until + rises);
+    expect(t.irq()).toBe(true);
+    t.at(6002);
+    expect(t.rises()).toBe(until + rises + 1);
+  });
+
   it('finishes a half-read latched count', () => {
     const { context, device } = realize(i8254);
     loadSection(device.sections[0]!, recordedBytes('i8254', '7.2 devstate-pc-i440fx-7.2'));

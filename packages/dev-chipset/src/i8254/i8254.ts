@@ -177,6 +177,8 @@ function create(context: DeviceContext, properties: PitProperties): Device {
     const now = clock.now();
     const due = channel.nextTransitionTime;
     if (now - due <= timeOfTick(channel.count * CATCH_UP_PERIODS)) {
+      // The pulse of mode 2 is one tick wide. A state of QEMU may have it still before it at the tick that ends it.
+      if (pulsePhase(channel) === 0) irq.set(false);
       updateIrq(due);
       return;
     }
@@ -217,7 +219,7 @@ function create(context: DeviceContext, properties: PitProperties): Device {
       updateIrq(now);
     },
     resume() {
-      irq.set(!state.irqDisabled && settledLevel(state.channels[0]!));
+      irq.set(!state.irqDisabled && settledLevel(state.channels[0]!, clock.now()));
       arm();
     },
     unrealize() {
@@ -242,8 +244,21 @@ function irqLevel(channel: PitChannelState, ticks: number): boolean {
   return outputAfter(channel, ticks) !== strobe;
 }
 
-/** The level between the last transition and the next, whatever the clock says. */
-function settledLevel(channel: PitChannelState): boolean {
+/** In mode 2: ticks between the last reload and the next transition, modulo the count. */
+function pulsePhase(channel: PitChannelState): number | undefined {
+  const { count, nextTransitionTime } = channel;
+  if (effectiveMode(channel.mode) !== MODE.RATE_GENERATOR || count <= 2 || nextTransitionTime === NEVER) return undefined;
+  return ticksSinceLoad(channel, nextTransitionTime) % count;
+}
+
+/**
+ * The level between the last transition and the next, whatever the clock says. In mode 2 QEMU's transitions lie one tick later than the
+ * pin's: the line is high until the count has ended and rises again in the tick after that [QEMU 7.2: recorded streams].
+ */
+function settledLevel(channel: PitChannelState, now: bigint): boolean {
   const next = channel.nextTransitionTime;
+  const phase = pulsePhase(channel);
+  if (phase === 1) return false;
+  if (phase === 0) return irqLevel(channel, ticksSinceLoad(channel, now));
   return irqLevel(channel, next === NEVER ? Number.POSITIVE_INFINITY : ticksSinceLoad(channel, next - 1n));
 }

@@ -18,7 +18,12 @@ export const pcMachineObject = defineDevice<PcMachineProperties>({
   bus: 'system',
   properties: {
     biosSize: { name: 'x-bios-size', type: 'size', default: 0x40000, doc: 'bytes of pc.bios where no firmware is given' },
-    acpiBuild: { name: 'x-acpi-build', type: 'bool', default: true, doc: 'ACPI tables come from the machine, not from the firmware' },
+    acpiBuild: {
+      name: 'x-acpi-build',
+      type: 'bool',
+      default: true,
+      doc: 'ACPI tables come from the machine, not from the firmware',
+    },
     acpiTablesSize: { name: 'x-acpi-tables-size', type: 'size', default: 0x20000, doc: 'bytes of the block of ACPI tables' },
     rsdpInRam: { name: 'x-rsdp-in-ram', type: 'bool', default: true, doc: 'the root pointer is a RAM block' },
     vapicRomInRam: { name: 'x-vapic-rom-in-ram', type: 'bool', default: false, doc: 'the ROM kvmvapic.bin is a RAM block' },

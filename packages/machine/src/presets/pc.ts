@@ -108,7 +108,12 @@ function addVga(composer: Composer, bus: PciBus): void {
 }
 
 /** PIIX4_PM with the SMBus and its memories. */
-function addPowerManagement(composer: Composer, place: { slot: unknown; path: string }, parts: IsaParts, machine: PcMachineProperties): void {
+function addPowerManagement(
+  composer: Composer,
+  place: { slot: unknown; path: string },
+  parts: IsaParts,
+  machine: PcMachineProperties,
+): void {
   const power = composer.add(piix4Pm, { ...place, backends: { ports: composer.machine.ports } });
   composer.connect(power, 'sci', parts.irq(SCI_IRQ));
   const { smbus } = power.device.services as Piix4PmService;
