@@ -12,9 +12,23 @@ export class ApmState {
   status = 0;
 }
 
+/** A slot for a memory module. */
+export class MemorySlotState {
+  enabled = false;
+  inserting = false;
+  ostEvent = 0;
+  ostStatus = 0;
+}
+
+/** Most slots that QEMU's `-m slots=` takes. */
+const MOST_MEMORY_SLOTS = 256;
+
 /** Memory hotplug without any slot: its registers do not exist, its selector is sent all the same. */
 export class MemoryHotplugState {
   selector = 0;
+  readonly slots: MemorySlotState[] = [];
+  /** Configuration, not sent: both ends have the same. */
+  readonly slotCount: number = 0;
 }
 
 export class Piix4PmState implements AcpiPmState, PciHotplugState {
@@ -54,7 +68,30 @@ const a = fieldsOf<ApmState>();
 const apm = vmstate<ApmState>({ name: 'APM State', version: 1, fields: [a.u8('control', 'apmc'), a.u8('status', 'apms')] });
 
 const m = fieldsOf<MemoryHotplugState>();
-const memory = vmstate<MemoryHotplugState>({ name: 'memory hotplug state', version: 1, fields: [m.u32('selector')] });
+const d = fieldsOf<MemorySlotState>();
+const memorySlot = vmstate<MemorySlotState>({
+  name: 'memory hotplug device state',
+  version: 1,
+  fields: [
+    d.bool('enabled', 'is_enabled'),
+    d.bool('inserting', 'is_inserting'),
+    d.u32('ostEvent', 'ost_event'),
+    d.u32('ostStatus', 'ost_status'),
+  ],
+});
+const memory = vmstate<MemoryHotplugState>({
+  name: 'memory hotplug state',
+  version: 1,
+  fields: [
+    m.u32('selector'),
+    m.varStructArray('slots', 'devs', memorySlot, {
+      count: 'slotCount',
+      max: MOST_MEMORY_SLOTS,
+      create: () => new MemorySlotState(),
+    }),
+  ],
+  derived: ['slotCount'],
+});
 
 const f = fieldsOf<Piix4PmState>();
 

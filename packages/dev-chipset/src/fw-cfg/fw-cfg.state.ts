@@ -1,4 +1,4 @@
-import { type Description, fieldsOf, vmstate } from '@pagurus/vmstate';
+import { type Codec, type Description, fieldsOf, vmstate } from '@pagurus/vmstate';
 
 export class FwCfgState {
   /** Selected key, or 0xffff. */
@@ -15,6 +15,22 @@ export class FwCfgState {
 const f = fieldsOf<FwCfgState>();
 const PAGE = 4096n;
 
+/** Version 1 sent the lower half of the offset. [QEMU: int32_as_uint16] */
+const halfWord: Codec<number> = {
+  type: 'int32_as_uint16',
+  minSize: 2,
+  maxSize: 2,
+  hostSize: 4,
+  get: (reader) => reader.u16(),
+  put: (writer, value) => writer.u16(value & 0xffff),
+  toJson: (value) => value & 0xffff,
+  fromJson(json) {
+    if (typeof json === 'number' && Number.isInteger(json) && json >= 0 && json <= 0xffff) return json;
+    throw new Error(`${JSON.stringify(json)} is not a number from 0 to 65535`);
+  },
+  jsonSchema: { type: 'integer', minimum: 0, maximum: 0xffff },
+};
+
 /**
  * Section `fw_cfg`, version 2 (1 is accepted).
  * @param dmaEnabled property `dma_enabled`
@@ -27,7 +43,7 @@ export function fwCfgVmState(dmaEnabled: boolean, acpiMrRestore: boolean): Descr
     minVersion: 1,
     fields: [
       f.u16('curEntry', 'cur_entry'),
-      f.u16('curOffset', 'cur_offset', { when: (_, version) => version === 1 }),
+      f.custom('curOffset', 'cur_offset', halfWord, { when: (_, version) => version === 1 }),
       f.u32('curOffset', 'cur_offset', { since: 2 }),
     ],
     subsections: [

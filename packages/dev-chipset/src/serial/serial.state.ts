@@ -50,7 +50,7 @@ const f = fieldsOf<SerialState>();
 const fifo8 = vmstate<Fifo8>({
   name: 'Fifo8',
   version: 1,
-  fields: [q.bytes('data'), q.u32('head'), q.u32('num')],
+  fields: [q.bytes('data', 'data', { since: 1 }), q.u32('head'), q.u32('num')],
   postLoad(fifo) {
     if (fifo.head >= FIFO_LENGTH || fifo.num > FIFO_LENGTH)
       throw new StateError(
