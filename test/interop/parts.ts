@@ -7,6 +7,8 @@ const PROBES = {
   qemu: () => spawnSync('qemu-system-i386', ['--version']).status === 0,
   seabios: () => existsSync('/usr/share/seabios/bios-256k.bin'),
   nasm: () => spawnSync('nasm', ['--version']).status === 0,
+  /** Debian's kernels and busybox, fetched as packages. */
+  guests: () => spawnSync('apt-get', ['--version']).status === 0 && spawnSync('dpkg-deb', ['--version']).status === 0,
   chromium: () => existsSync('/usr/bin/chromium'),
 } as const;
 
