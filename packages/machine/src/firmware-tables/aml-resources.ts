@@ -16,10 +16,11 @@ export const dma = (channel: number): Resource => bytes(0x2a, 1 << channel, 0x00
 
 /** `length` ports that do not move, all 16 address bits decoded. [ACPI] 6.4.2.5 */
 export const ports = (base: number, length: number): Resource =>
-  concat(bytes(0x47, 0x01), u16(base), u16(base), bytes(length === 1 ? 1 : length & -length & 0xff), unsigned(length, 1));
+  concat(bytes(0x47, 0x01), u16(base), u16(base), bytes(1), unsigned(length, 1));
 
 /** Memory that does not move and can be written. [ACPI] 6.4.3.4 */
-export const memory32 = (base: number, length: number): Resource => concat(bytes(0x86), u16(9), bytes(0x01), u32(base), u32(length));
+export const memory32 = (base: number, length: number): Resource =>
+  concat(bytes(0x86), u16(9), bytes(0x01), u32(base), u32(length));
 
 /** Consumer, level triggered, active high, shared: what a PCI interrupt is behind the routing. [ACPI] 6.4.3.6 */
 export const sharedInterrupts = (...numbers: readonly number[]): Resource =>

@@ -1,0 +1,35 @@
+/** A machine as its firmware tables describe it. Plain data: equal input gives equal bytes. */
+export interface FirmwareTableInput {
+  /** All possible processors in order. */
+  readonly processors: readonly { readonly apicId: number; readonly present: boolean }[];
+  /** Bytes of RAM below the PCI hole and from 4 GiB on. */
+  readonly memory: { readonly below4g: number; readonly above4g: number };
+  /** Where PCI devices may lie above 4 GiB: first and last address. */
+  readonly window64?: { readonly first: number; readonly last: number };
+  /** What sits on the root bus at start. */
+  readonly pciFunctions: readonly { readonly devfn: number; readonly hotpluggable: boolean }[];
+  readonly isa: IsaDescription;
+  /** Comparators of the HPET, where there is one. */
+  readonly hpetTimers?: number;
+  /** PIT's interrupt 0 is pin 2 of the I/O APIC. */
+  readonly irq0Override: boolean;
+  /** Suspend to RAM is offered. */
+  readonly suspend: boolean;
+  /** Sleep type of suspend to disk, where it is offered. */
+  readonly hibernate?: number;
+  /** Devices on the root bus come and go while the guest runs. */
+  readonly pciHotplug: boolean;
+  /** The processor registers at 0xaf00, which have machines since 2.7. */
+  readonly cpuHotplug: boolean;
+  /** Ports of fw_cfg, for guests that read it after the firmware did. */
+  readonly fwCfg?: { readonly base: number; readonly length: number };
+}
+
+/** What firmware tables tell of the ISA bus. */
+export interface IsaDescription {
+  readonly keyboard: boolean;
+  readonly mouse: boolean;
+  readonly floppy: boolean;
+  readonly serial: readonly { readonly base: number; readonly irq: number }[];
+  readonly parallel: readonly { readonly base: number; readonly irq: number }[];
+}
