@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { Cpu } from './cpu.js';
-import { cpuidTable, signature } from './cpuid.js';
+import { type CpuidEntry, cpuidTable } from './cpuid.js';
 import { parseCpu } from './models.js';
 import { cpuWasmUrl } from './wasm-url.js';
 
@@ -16,13 +16,11 @@ const LOG_PORT = 0xe9;
 const EXIT_PORT = 0xf4;
 
 /** Runs a 64 KiB firmware image until it asks to end, and answers its log. */
-function run(image: Uint8Array): string[] {
+function run(image: Uint8Array, cpuid: readonly CpuidEntry[]): string[] {
   let text = '';
-  const configuration = parseCpu('qemu32', 'i386', {});
   const cpu = Cpu.create({
     module,
-    cpuid: cpuidTable(configuration),
-    resetEdx: signature(configuration),
+    cpuid,
     bus: {
       portRead: () => 0xffffffff,
       portWrite(port, value) {
@@ -48,6 +46,16 @@ function run(image: Uint8Array): string[] {
   return text.split('\n');
 }
 
+const QEMU32 = cpuidTable(parseCpu('qemu32', 'i386', {}));
+/** What of qemu64 the program for long mode needs: AMD's vendor string, SYSCALL, NX, LM, 40 physical address bits. */
+const QEMU64: readonly CpuidEntry[] = [
+  { leaf: 0, subleaf: undefined, eax: 0xd, ebx: 0x68747541, ecx: 0x444d4163, edx: 0x69746e65 },
+  { leaf: 1, subleaf: undefined, eax: 0xf61, ebx: 0x800, ecx: 0x80002001, edx: 0x78bfbfd },
+  { leaf: 0x80000000, subleaf: undefined, eax: 0x8000000a, ebx: 0, ecx: 0, edx: 0 },
+  { leaf: 0x80000001, subleaf: undefined, eax: 0xf61, ebx: 0, ecx: 1, edx: 0x2193fbfd },
+  { leaf: 0x80000008, subleaf: undefined, eax: 0x3028, ebx: 0, ecx: 0, edx: 0 },
+];
+
 interface Rule {
   readonly why: string;
   applies(qemu: string, ours: string): boolean;
@@ -57,6 +65,7 @@ interface Rule {
 
 /** Error code of a logged exception. */
 const code = (line: string): number => Number.parseInt(/code (\w{8})/.exec(line)?.[1] ?? '0', 16);
+const code64 = (line: string): number => Number.parseInt(/code (\w{16})/.exec(line)?.[1] ?? '0', 16);
 /** Are the lines the same but for what the pattern matches? */
 const butFor = (pattern: RegExp, a: string, b: string): boolean => a.replace(pattern, '') === b.replace(pattern, '');
 const exception = (vector: number) => `#${vector.toString(16).padStart(8, '0')}`;
@@ -120,6 +129,41 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
         q === 'reserved bits in a pointer: ok' && p.startsWith('reserved bits in a pointer: #0000000d code 00000000'),
     },
   ],
+  long: [
+    {
+      why: 'an address that is not canonical is #SS(0) by the stack segment [SDM 3A:6.15]',
+      applies: (q, p) =>
+        /^not canonical by r[sb]p: #000000000000000d/.test(q) && q.replace('#000000000000000d', '#000000000000000c') === p,
+    },
+    {
+      why: 'a branch to an address that is not canonical faults itself (recorded on hardware)',
+      applies: (q, p) =>
+        /^(jmp|ret) not canonical: /.test(q) && q.includes('rip 0000800000000000') && /rip ffffffffffffffe[78]/.test(p),
+    },
+    {
+      why: 'a null SS needs RPL = CPL [SDM 2B, MOV]',
+      applies: (q, p) => q === 'null ss with rpl: ok' && p.startsWith('null ss with rpl: #000000000000000d'),
+    },
+    {
+      why: 'the index in an error code about the IDT counts vectors, whatever their size [SDM 3A:6.13]',
+      applies: (q, p) =>
+        /^(int 0x20|task gate): #000000000000000d/.test(q) &&
+        butFor(/code \w{16}.*/, q, p) &&
+        code64(q) === (code64(p) - 2) * 2 + 2,
+    },
+    {
+      why: 'a segment with L and D is #GP [SDM 3A:5.2.1]',
+      applies: (q, p) => q.startsWith('far jmp to L and D: there') && p.includes('#000000000000000d code 0000000000000078'),
+    },
+    {
+      why: 'a read-modify-write asks for write access at once (recorded on hardware)',
+      applies: (q, p) => q.includes(' code: ') && butFor(/code \w{16}/, q, p) && (code64(q) | 2) === code64(p),
+    },
+    {
+      why: 'a reserved bit means that the page is present [SDM 3A:4.7]',
+      applies: (q, p) => butFor(/code \w{16}/, q, p) && (code64(q) & 8) !== 0 && code64(p) === (code64(q) | 1),
+    },
+  ],
   traps: [
     { why: 'INT1 is #DB [SDM 2A, INT1]', applies: (q, p) => q.startsWith('int1: #00000006') && p.startsWith('int1: #00000001') },
     {
@@ -152,7 +196,7 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
 
 describe.each(Object.keys(RULES))('%s', (name) => {
   const rules = RULES[name]!;
-  const ours = run(fixture(`${name}.bin`));
+  const ours = run(fixture(`${name}.bin`), name === 'long' ? QEMU64 : QEMU32);
   const qemu = fixture(`${name}.qemu.txt`).toString('latin1').split('\n');
 
   it('logs what QEMU logs, but for the named differences', () => {

@@ -436,7 +436,22 @@ function flatSegments(code: u32, stack: u32, level: u32, wide: bool): void {
   updateMode();
 }
 
+/** By CPUID's vendor string: the fast system calls differ. */
+function isIntel(): bool {
+  const entry = findLeaf(0, 0);
+  return entry != 0 && load<u32>(entry, 12) == 0x756e6547;
+}
+
+/** In long mode only Intel's processors have SYSENTER and SYSEXIT, and outside of 64-bit code only AMD's have SYSCALL and SYSRET. */
+function sysenterExists(): void {
+  if (longMode() && !isIntel()) ud();
+}
+function syscallExists(): void {
+  if (!(efer() & EFER_SCE) || !protectedMode() || (!is64() && isIntel())) ud();
+}
+
 export function sysenter(rec: u32): i32 {
+  sysenterExists();
   const code = load<u32>(SYSENTER_CS) & 0xfffc;
   if (!protectedMode() && !(cr0() & CR0_PE)) gp(0);
   if (code == 0) gp(0);
@@ -450,6 +465,7 @@ export function sysenter(rec: u32): i32 {
   return result;
 }
 export function sysexit<T>(rec: u32): i32 {
+  sysenterExists();
   const code = load<u32>(SYSENTER_CS) & 0xfffc;
   if (!protectedMode() || cpl() || code == 0) gp(0);
   if (sizeof<T>() == 8) {
@@ -468,7 +484,7 @@ export function sysexit<T>(rec: u32): i32 {
 }
 
 export function syscall(rec: u32): i32 {
-  if (!(efer() & EFER_SCE) || !protectedMode()) ud();
+  syscallExists();
   const star = load<u64>(STAR);
   const sel = u32(star >> 32) & 0xfffc;
   const back = nextAddress();
@@ -490,11 +506,12 @@ export function syscall(rec: u32): i32 {
   return result;
 }
 export function sysret<T>(rec: u32): i32 {
-  if (!(efer() & EFER_SCE) || !protectedMode()) ud();
+  syscallExists();
   privileged();
   const sel = u32(load<u64>(STAR) >> 48) & 0xfffc;
   const wide = sizeof<T>() == 8;
-  if (wide && !isCanonical(get<u64>(RCX))) gp(0);
+  // AMD's processors go there first and fault in ring 3
+  if (wide && !isCanonical(get<u64>(RCX)) && isIntel()) gp(0);
   const target = wide ? get<u64>(RCX) : u64(get<u32>(RCX));
   const result = leaveTo(target);
   if (longMode()) setFlags((get<u32>(88) & 0x3c7fd7) & ~FLAG_RF);
