@@ -24,6 +24,7 @@ export { piix3 } from './piix3.js';
 export { type Piix4PmProperties, type Piix4PmService, type PortMap, piix4Pm } from './piix4-pm.js';
 export { type SmbusEepromProperties, smbusEeprom } from './smbus-eeprom.js';
 export * as pci from './spec.js';
+export { MEMORY_PRIORITY, PORT_PRIORITY } from './spec.js';
 
 /** For the machine: the types of this package and their history. */
 export const devicePackage: DevicePackage = {

@@ -1,1 +1,17 @@
-export {};
+import type { DevicePackage } from '@pagurus/device-model';
+import { compat } from './compat.js';
+import { ideCd, ideHd } from './ide/ide-disks.js';
+import { piix3Ide } from './ide/piix3-ide.js';
+
+export { BlockRequests } from './block-requests.js';
+export { type IdeDiskProperties, type IdeDriveProperties, type IdeDriveService, ideCd, ideHd } from './ide/ide-disks.js';
+export { type Geometry, guessGeometry, partitionGeometry } from './ide/identify.js';
+export { type DriveControl, type IdeControllerService, type IdeSlot, piix3Ide } from './ide/piix3-ide.js';
+export { MemoryBlockBackend } from './memory-backend.js';
+
+/** For the machine: the types of this package and their history. */
+export const devicePackage: DevicePackage = {
+  name: '@pagurus/dev-storage',
+  types: [piix3Ide, ideHd, ideCd],
+  compat,
+};

@@ -1,0 +1,14 @@
+import type { CompatTable } from '@pagurus/device-model';
+
+/** History of this package's devices: a row holds for its machine version and every older one. Drives tell the version they came with. */
+export const compat: CompatTable = {
+  '2.4': { 'ide-device': { ver: '2.4.0' } },
+  '2.3': { 'ide-device': { ver: '2.3.0' } },
+  '2.2': { 'ide-device': { ver: '2.2.0' } },
+  '2.1': { 'ide-device': { ver: '2.1.0' } },
+  '2.0': { 'ide-device': { ver: '2.0.0' } },
+  '1.7': { 'ide-device': { ver: '1.7.0' } },
+  '1.6': { 'ide-device': { ver: '1.6.0' } },
+  '1.5': { 'ide-device': { ver: '1.5.0' } },
+  '1.4': { 'ide-device': { ver: '1.4.0' } },
+};
