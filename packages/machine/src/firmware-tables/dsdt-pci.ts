@@ -72,15 +72,14 @@ const DISABLED = 0x09;
 /** PIRQA to PIRQD, which the guest may route to a request. [ACPI] 6.2.13, "PCI Interrupt Link Devices" */
 export function interruptLinks(): Aml[] {
   return [
-    define('LRES', resources(sharedInterrupts(0))),
-    createDwordField(name('LRES'), SHARED_INTERRUPT_NUMBER, 'LIRQ'),
     // The resources of a link whose routing register has the value Arg0.
     method(
       'LCRS',
       { args: 1, serialized: true },
-      store(integer(0), name('LIRQ')),
+      store(resources(sharedInterrupts(0)), local(0)),
+      createDwordField(local(0), SHARED_INTERRUPT_NUMBER, 'LIRQ'),
       when(lNot(and(arg(0), integer(NOT_ROUTED))), store(and(arg(0), integer(0x0f)), name('LIRQ'))),
-      returns(name('LRES')),
+      returns(local(0)),
     ),
     method('LSTA', { args: 1 }, when(and(arg(0), integer(NOT_ROUTED)), returns(integer(DISABLED))), returns(integer(ENABLED))),
     ...LINKS.map((link, n) => interruptLink(link, n, name(`${ISA_PATH}.${ROUTING_REGISTERS[n]}`))),
