@@ -54,6 +54,8 @@ export interface MachineConfig {
 
   /** Serial ports in order; undefined entries are unused. */
   readonly serial?: readonly (CharacterBackend | undefined)[];
+  /** Parallel ports in order (`-parallel`), as for `serial`. */
+  readonly parallel?: readonly (CharacterBackend | undefined)[];
   /** Backends that device properties name: kind (`chardev`, `drive`, `netdev`, `rng`) -> id -> handle. */
   readonly backends?: Readonly<Record<string, Readonly<Record<string, object>>>>;
   /** Keyboard and pointer. */

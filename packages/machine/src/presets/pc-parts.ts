@@ -12,6 +12,7 @@ import {
   i8257,
   i8259,
   ioapic,
+  isaParallel,
   isaSerial,
   kvmvapic,
   mc146818rtc,
@@ -39,6 +40,10 @@ const SERIAL_PORTS = [
   { iobase: 0x3e8, irq: 4 },
   { iobase: 0x2e8, irq: 3 },
 ] as const;
+
+const PARALLEL_PORTS = 3;
+/** All parallel ports share it. */
+const PARALLEL_IRQ = 7;
 
 export interface MemoryLayout {
   readonly below4g: number;
@@ -134,6 +139,7 @@ export function addIsaDevices(composer: Composer, options: IsaOptions): IsaParts
   if (events) fwCfgService.addBytes(FW_CFG.HPET, (events.device.services as HpetService).firmwareTable());
   const parts: IsaParts = { irq, pic, rtc, fwCfg: fwCfgService, dma };
   addSerialPorts(composer, parts);
+  addParallelPorts(composer, parts);
   if (options.i8042) addKeyboard(composer, parts, options.vmport);
   composer.connect(composer.add(port92), 'a20', machine.a20Pin);
   return parts;
@@ -189,6 +195,15 @@ function addSerialPorts(composer: Composer, parts: IsaParts): void {
     if (!place) throw new MachineError(`a PC has ${SERIAL_PORTS.length} serial ports; port ${index} was given`);
     const port = composer.add(isaSerial, { id: `serial${index}`, properties: { index, ...place }, backends: { chardev } });
     composer.connect(port, `irq${place.irq}`, parts.irq(place.irq));
+  });
+}
+
+function addParallelPorts(composer: Composer, parts: IsaParts): void {
+  (composer.config.parallel ?? []).forEach((chardev, index) => {
+    if (!chardev) return;
+    if (index >= PARALLEL_PORTS) throw new MachineError(`a PC has ${PARALLEL_PORTS} parallel ports; port ${index} was given`);
+    const port = composer.add(isaParallel, { id: `parallel${index}`, properties: { index }, backends: { chardev } });
+    composer.connect(port, `irq${PARALLEL_IRQ}`, parts.irq(PARALLEL_IRQ));
   });
 }
 

@@ -1,0 +1,249 @@
+/** Streams that real QEMUs wrote, where PAGURUS_SHARED names the folder of recordings, and machines of ours like the ones that wrote them. */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { gunzipSync, inflateSync } from 'node:zlib';
+import type { CharacterBackend, NetworkBackend } from '@pagurus/device-model';
+import type { Machine, MachineConfig } from '@pagurus/machine';
+import { bytesChannel, type HostTimer, incoming, parseStream } from '@pagurus/migration';
+import { createMachine } from '../src/index.js';
+
+export const shared = process.env.PAGURUS_SHARED;
+const unpacked = process.env.PAGURUS_STREAMS ?? join(tmpdir(), 'streams');
+const root = shared ? join(shared, 'qemu/streams') : '';
+
+export interface Recording {
+  readonly sidecar: string;
+  readonly kind: string;
+  readonly qemu_version: string;
+  readonly machine: string;
+  readonly program: string;
+  readonly file?: string;
+  readonly archive?: string;
+  readonly member?: string;
+}
+
+export interface Sidecar {
+  readonly command: readonly string[];
+  readonly sections: readonly (readonly unknown[])[];
+  readonly capabilities_set_on_source: { readonly [name: string]: boolean };
+  readonly ram_blocks_after_load?: readonly { readonly id: string; readonly length: number; readonly sha256: string }[];
+  readonly source_hmp_after_stop?: { readonly [command: string]: readonly string[] };
+}
+
+export function recordings(...kinds: readonly string[]): Recording[] {
+  if (!shared) return [];
+  const all = JSON.parse(readFileSync(join(root, 'index.json'), 'utf8')) as Recording[];
+  return all.filter((entry) => kinds.includes(entry.kind));
+}
+
+export const nameOf = (recording: Recording): string => `${recording.qemu_version} ${basename(recording.sidecar, '.json')}`;
+
+export function sidecarOf(recording: Recording): Sidecar {
+  return JSON.parse(readFileSync(join(root, recording.sidecar), 'utf8')) as Sidecar;
+}
+
+export function bytesOf(recording: Recording): Uint8Array {
+  const folder = dirname(recording.sidecar);
+  if (recording.file) return new Uint8Array(gunzipSync(readFileSync(join(root, folder, recording.file))));
+  const place = join(folder, recording.archive!);
+  const target = join(unpacked, dirname(place), basename(place, '.tar.xz'));
+  const path = join(target, recording.member!);
+  if (!existsSync(path)) {
+    mkdirSync(target, { recursive: true });
+    execFileSync('tar', ['-xJf', join(root, place), '-C', target]);
+  }
+  return new Uint8Array(readFileSync(path));
+}
+
+export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** Of the firmware guests. */
+const GUEST_FIRMWARE_LENGTH = 64 * 1024;
+
+/** A command line that our machines have no counterpart for. */
+export class NoCounterpart extends Error {}
+
+export interface Counterpart {
+  readonly machine: Machine;
+  /** What the guest wrote to the port of its debug console. */
+  console(): string;
+}
+
+const nowhere = (): CharacterBackend => ({ write() {}, connect() {} });
+
+/** A machine of ours for a recorded command line, with firmware of the right size but no contents. */
+export async function counterpart(recording: Recording, sidecar: Sidecar, extra: MachineConfig = {}): Promise<Counterpart> {
+  let text = '';
+  const dbg: CharacterBackend = {
+    write: (bytes) => {
+      text += String.fromCharCode(...bytes);
+    },
+    connect() {},
+  };
+  const { name, config } = configuration(sidecar);
+  const bios = sidecar.ram_blocks_after_load?.find((block) => block.id === 'pc.bios')?.length ?? GUEST_FIRMWARE_LENGTH;
+  const machine = await createMachine(name, {
+    ...config,
+    target: recording.program === 'qemu-system-x86_64' ? 'x86_64' : 'i386',
+    rtc: { base: 1_577_836_800_000_000_000n, clock: 'vm' },
+    firmware: new Uint8Array(bios),
+    roms: roms(sidecar),
+    backends: { chardev: { dbg }, netdev: { n0: unconnected() } },
+    ...extra,
+  });
+  return { machine, console: () => text };
+}
+
+const unconnected = (): NetworkBackend => ({ send() {}, connect() {} });
+
+/** Option ROMs of the recorded sizes, without contents: those come with the stream. */
+function roms(sidecar: Sidecar): Record<string, Uint8Array> {
+  const files = { 'vga.rom': 'vgabios-stdvga.bin', 'e1000.rom': 'efi-e1000.rom' };
+  return Object.fromEntries(
+    Object.entries(files).flatMap(([suffix, name]) => {
+      const block = sidecar.ram_blocks_after_load?.find(({ id }) => id.endsWith(`/${suffix}`));
+      return block ? [[name, new Uint8Array(block.length)]] : [];
+    }),
+  );
+}
+
+type Draft = { -readonly [K in keyof MachineConfig]: MachineConfig[K] };
+
+function configuration({ command }: Sidecar): { name: string; config: MachineConfig } {
+  const config: Draft = {};
+  const serial: CharacterBackend[] = [];
+  const parallel: CharacterBackend[] = [];
+  const devices: NonNullable<MachineConfig['devices']>[number][] = [];
+  let name = '';
+  for (let i = 1; i < command.length; i++) {
+    const option = command[i]!;
+    if (option === '-nodefaults') {
+      config.noDefaults = true;
+      continue;
+    }
+    if (option === '-S') continue;
+    const value = command[++i]!;
+    const [first = '', ...rest] = value.split(',');
+    const properties = Object.fromEntries(rest.map((part) => part.split('=') as [string, string]));
+    switch (option) {
+      case '-M':
+        name = first;
+        config.properties = properties;
+        break;
+      case '-m':
+        if (rest.length > 0) throw new NoCounterpart(`-m ${value}`);
+        config.memory = Number(first) * 2 ** 20;
+        break;
+      case '-cpu':
+        config.cpu = value;
+        break;
+      case '-vga':
+        config.vga = value as 'std';
+        break;
+      case '-uuid':
+        config.uuid = Uint8Array.from(value.replaceAll('-', '').match(/../g)!, (pair) => Number.parseInt(pair, 16));
+        break;
+      case '-serial':
+        serial.push(nowhere());
+        break;
+      case '-parallel':
+        parallel.push(nowhere());
+        break;
+      case '-device': {
+        const { id, addr, bus: _bus, ...own } = properties;
+        devices.push({ driver: first, properties: own, ...(id ? { id } : {}), ...(addr ? { addr } : {}) });
+        break;
+      }
+      case '-netdev':
+        if (first !== 'hubport' || properties.id !== 'n0') throw new NoCounterpart(`-netdev ${value}`);
+        break;
+      case '-boot':
+        config.boot = { order: 'c' };
+        break;
+      case '-icount':
+        config.icount = { shift: Number(/shift=(\d+)/.exec(value)![1]), sleep: properties.sleep !== 'off' };
+        break;
+      case '-bios':
+      case '-chardev':
+      case '-rtc':
+      case '-accel':
+      case '-display':
+      case '-monitor':
+        break;
+      default:
+        throw new NoCounterpart(`${option} ${value}`);
+    }
+  }
+  config.serial = serial;
+  config.parallel = parallel;
+  config.devices = devices;
+  return { name, config };
+}
+
+const timer: HostTimer = {
+  now: () => performance.now(),
+  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+};
+
+export const load = (machine: Machine, stream: Uint8Array, capabilities: readonly string[] = []) =>
+  incoming(machine, bytesChannel(stream), {
+    timer,
+    capabilities,
+    inflate: (data, maxLength) => inflateSync(data, { maxOutputLength: maxLength }),
+  });
+
+/** Type, id, name with its length, instance, version. */
+const headerLength = (idstr: string): number => 1 + 4 + 1 + idstr.length + 4 + 4;
+const FOOTER_LENGTH = 5;
+
+/** Data of the devices' sections by `name instance`. */
+export async function sectionsOf(stream: Uint8Array): Promise<Map<string, Uint8Array>> {
+  const sections = new Map<string, Uint8Array>();
+  let start = 0;
+  let key: string | undefined;
+  await parseStream(bytesChannel(stream), (event) => {
+    if (event.kind === 'section') {
+      key = event.type === 'FULL' ? `${event.idstr} ${event.instance}` : undefined;
+      start = event.offset + headerLength(event.idstr);
+    } else if (event.kind === 'section-end' && key !== undefined) {
+      sections.set(key, stream.subarray(start, start + event.length));
+    }
+  });
+  return sections;
+}
+
+/** The contents of a RAM block. */
+export function blockBytes(machine: Machine, name: string): Uint8Array | undefined {
+  const block = machine.ramBlocks.find((candidate) => candidate.name === name);
+  if (!block) return undefined;
+  const bytes = new Uint8Array(block.usedLength);
+  for (let at = 0; at < bytes.length; at += 4096) bytes.set(block.page(at), at);
+  return bytes;
+}
+
+/** Controllers that every PC of QEMU has and ours may still lack. */
+const STORAGE = ['fdc', 'ide'];
+
+/** A stream without the storage controllers' sections that a machine has no counterpart for. */
+export async function withoutAbsentStorage(stream: Uint8Array, machine: Machine): Promise<Uint8Array> {
+  const present = new Set(machine.sections.map((section) => section.idstr));
+  const absent = (idstr: string) => STORAGE.includes(idstr.replace(/^.*\//, '')) && !present.has(idstr);
+  const parts: Uint8Array[] = [];
+  let from = 0;
+  let start: number | undefined;
+  let header = 0;
+  await parseStream(bytesChannel(stream), (event) => {
+    if (event.kind === 'section') {
+      start = event.type === 'FULL' && absent(event.idstr) ? event.offset : undefined;
+      header = headerLength(event.idstr);
+    } else if (event.kind === 'section-end' && start !== undefined) {
+      parts.push(stream.subarray(from, start));
+      from = start + header + event.length + (event.footer ? FOOTER_LENGTH : 0);
+    }
+  });
+  parts.push(stream.subarray(from));
+  return new Uint8Array(Buffer.concat(parts));
+}
