@@ -43,7 +43,7 @@ export function fillRom(memory: Uint8Array, mac: Uint8Array): void {
 
 const f = fieldsOf<Ne2000State>();
 
-/** Section `ne2000` of `ne2k_isa`; nested in the section of the same name of the PCI card. Version 0 had no receive configuration. */
+/** The part that both cards' sections, named `ne2000` as well, have. Version 0 had no receive configuration. */
 export const ne2000VmState = vmstate<Ne2000State>({
   name: 'ne2000',
   version: 2,

@@ -1,8 +1,8 @@
 import { type Device, defineDevice, type NetworkBackend, type PropertyTable, section } from '@pagurus/device-model';
 import { parseMac } from './ethernet.js';
+import { Ne2kIsaState, ne2kIsaVmState } from './ne2k-isa.state.js';
 import { Ne2000 } from './ne2000.js';
 import { NE2000 } from './ne2000.spec.js';
-import { ne2000VmState } from './ne2000.state.js';
 
 export interface Ne2kIsaProperties {
   base: number;
@@ -30,7 +30,7 @@ export const ne2kIsa = defineDevice<Ne2kIsaProperties>({
     const card = new Ne2000(parseMac('ne2k_isa', props.mac), (level) => irq.set(level), network);
     const region = context.ports.add(props.base, NE2000.ISA_LENGTH, card, { name: 'ne2000' });
     return {
-      sections: [section(ne2000VmState, card.state)],
+      sections: [section(ne2kIsaVmState, new Ne2kIsaState(card.state))],
       reset: () => card.reset(),
       resume: () => card.resume(),
       unrealize: () => region.remove(),
