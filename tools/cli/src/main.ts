@@ -7,6 +7,7 @@ import { runInspect } from './inspect.js';
 import { printCompat, printCpus, printDevice, printDevices, printMachines } from './lists.js';
 import { ownProgram } from './machine-process.js';
 import { type CommandHost, runCommand } from './run.js';
+import { runSchema, SCHEMA_USAGE } from './schema.js';
 import { VERSION } from './version.js';
 
 const processHost: CommandHost = {
@@ -22,7 +23,10 @@ const processHost: CommandHost = {
 export async function main(args: readonly string[], host: CommandHost = processHost): Promise<number> {
   try {
     // QEMU's options are words behind one dash, which no option library reads; `run` has its own table.
-    if (args[0] === 'run') return await runCommand(args.slice(1), host);
+    const own = WITH_QEMU_OPTIONS[args[0] ?? ''];
+    const [asked, ...more] = args.slice(1);
+    if (own && !(own.usage && more.length === 0 && (asked === '--help' || asked === '-h')))
+      return await own.run(args.slice(1), host);
     let code: number = EXIT_CODES.OK;
     await program(host, (result) => {
       code = result;
@@ -37,6 +41,23 @@ export async function main(args: readonly string[], host: CommandHost = processH
     return INPUT_ERRORS.includes(name) ? EXIT_CODES.USAGE : EXIT_CODES.FAILED;
   }
 }
+
+/** Commands that take QEMU's options. */
+const WITH_QEMU_OPTIONS: {
+  readonly [command: string]: {
+    run(args: readonly string[], host: CommandHost): Promise<number>;
+    readonly doc: string;
+    /** Without it the command has a help of its own. */
+    readonly usage?: string;
+  };
+} = {
+  run: { run: runCommand, doc: "run a machine, with QEMU's options (pagurus run -help)" },
+  schema: {
+    run: runSchema,
+    doc: 'what a machine would send, as QEMU describes it, evaluated, or as JSON Schema',
+    usage: SCHEMA_USAGE,
+  },
+};
 
 /** Errors that say what is wrong with what was given; any other is a defect, and its stack is worth showing. */
 const INPUT_ERRORS = ['UsageError', 'HostError', 'MachineError', 'PropertyError', 'BootError', 'CpuModelError'];
@@ -64,11 +85,8 @@ function program(host: CommandHost, done: (code: number) => void): Command {
   const list = (options: { json?: boolean }) => ({ json: options.json ?? false, out: host.out });
   const lines = { out: host.out, error: (text: string) => host.error(text.replace(/^pagurus /, '')) };
 
-  root
-    .command('run', { hidden: false })
-    .description("run a machine, with QEMU's options (pagurus run -help)")
-    .allowUnknownOption()
-    .argument('[options...]');
+  for (const [name, { doc, usage = '[options...]' }] of Object.entries(WITH_QEMU_OPTIONS))
+    root.command(name).description(doc).usage(usage).allowUnknownOption().argument('[options...]');
   root
     .command('inspect')
     .description('show what is in a migration stream, field by field')
