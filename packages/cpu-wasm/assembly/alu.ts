@@ -89,6 +89,28 @@ import { carry, condition, setAddition, setCarryOverflow, setLogic, setResult, s
   setResult<T>(r, cf, top<T>(r) ^ cf);
   return r;
 }
+/** Shifts by a constant from 1 to the operand's bits - 1; 32 and 64 bits only. */
+@inline export function shlBy<T>(a: T, n: u32): T {
+  const r = (a << (n as T)) as T;
+  const cf = u32(a >> ((bits<T>() - n) as T)) & 1;
+  setResult<T>(r, cf, top<T>(r) ^ cf);
+  return r;
+}
+@inline export function shrBy<T>(a: T, n: u32): T {
+  const r = (a >> (n as T)) as T;
+  setResult<T>(r, u32(a >> ((n - 1) as T)) & 1, top<T>(a));
+  return r;
+}
+@inline export function sarBy<T>(a: T, n: u32): T {
+  if (sizeof<T>() == 4) {
+    const r = (i32(a) >> (n as i32)) as T;
+    setResult<T>(r, u32(i32(a) >> i32(n - 1)) & 1, 0);
+    return r;
+  }
+  const r = (i64(a) >> i64(n)) as T;
+  setResult<T>(r, u32(i64(a) >> i64(n - 1)) & 1, 0);
+  return r;
+}
 @inline export function shr<T>(a: T, count: u32): T {
   const n = count & countMask<T>();
   if (n == 0) return a;

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { FEATURES, instructions } from './isa.mjs';
-import { helpers, microOps } from './micro-ops.mjs';
+import { flagUse, fused, helpers, microOps, quiet } from './micro-ops.mjs';
 import { CLASSES, semantics } from './semantics.mjs';
 
 const folder = new URL('../generated/', import.meta.url);
@@ -25,11 +25,36 @@ emit(
   `${[...number].map(([name, i]) => `export const ${name}: u32 = ${i};`).join('\n')}\nexport const FIRST_HELPER: u32 = ${firstHelper};\nexport const OP_COUNT: u32 = ${number.size};\n`,
 );
 
+// ---------------------------------------------------------------- block-tables.ts: for the pass over a finished block
+
+const use = microOps.map(({ name }) => ({ o: 1, n: 2 })[flagUse.get(name)] ?? 0);
+const quietOps = microOps.map(() => 0);
+for (const [from, to] of quiet) quietOps[number.get(from)] = number.get(to);
+const firsts = [...new Set(fused.map(([first]) => first))];
+const fusedRow = microOps.map(() => 0);
+firsts.forEach((first, i) => {
+  fusedRow[number.get(first)] = i + 1;
+});
+const fusedOps = Array.from({ length: firsts.length * 16 }, () => 0);
+for (const [first, code, name] of fused) fusedOps[firsts.indexOf(first) * 16 + Number(code)] = number.get(name);
+emit(
+  'block-tables.ts',
+  `/** u8 for each micro-operation: 1 = overwrites all flags, 2 = leaves them alone and cannot fault, 0 = neither. */
+export const FLAG_USE: u32 = memory.data<u8>([${use.join(',')}]) as u32;
+/** u16: the same operation without flags, or 0. */
+export const QUIET: u32 = memory.data<u16>([${quietOps.join(',')}]) as u32;
+/** u8: row of FUSED + 1, or 0. */
+export const FUSED_ROW: u32 = memory.data<u8>([${fusedRow.join(',')}]) as u32;
+/** u16 [row][condition]: the operation together with the jump, or 0. */
+export const FUSED: u32 = memory.data<u16>([${fusedOps.join(',')}]) as u32;
+`,
+);
+
 // ---------------------------------------------------------------- interpreter.ts
 
 const used = (text, names) => names.filter((name) => new RegExp(`\\b${name}\\b`).test(text));
 const cases = microOps.map(({ name, body }, i) => `      case ${i}: { // ${name}\n      ${body.trim()}\n      }`).join('\n');
-const ALU = ['add', 'adc', 'sub', 'sbb', 'and', 'or', 'xor', 'inc', 'dec', 'not', 'neg', 'shl', 'shr', 'sar', 'rol', 'ror', 'rcl', 'rcr', 'shld', 'shrd', 'bt', 'bts', 'btr', 'btc', 'bsf', 'bsr', 'tzcnt', 'lzcnt', 'popcount', 'imul', 'choose'];
+const ALU = ['add', 'adc', 'sub', 'sbb', 'and', 'or', 'xor', 'inc', 'dec', 'not', 'neg', 'shl', 'shr', 'sar', 'shlBy', 'shrBy', 'sarBy', 'rol', 'ror', 'rcl', 'rcr', 'shld', 'shrd', 'bt', 'bts', 'btr', 'btc', 'bsf', 'bsr', 'tzcnt', 'lzcnt', 'popcount', 'imul', 'choose'];
 const FLAGS = ['overflow', 'below', 'zero', 'belowEqual', 'sign', 'parity', 'less', 'lessEqual', 'condition'];
 const LAYOUT = ['CURRENT_BLOCK', 'CURRENT_RECORD', 'GPR', 'INSTRUCTIONS', 'PSEUDO_ADDRESS', 'PSEUDO_RIP', 'RIP', 'STOP', 'TLB_ENTRIES', 'TLB_READ', 'TLB_SET', 'TLB_WRITE', 'EVENTS'];
 emit(

@@ -343,6 +343,92 @@ op('LEAVE_BLOCK', 'store<u32>(CURRENT_RECORD, rec); leave(rec); break;');
 /** Put in the place of an instruction's first record to stop before it. */
 op('BREAK', 'stopAt(rec); break;');
 
+// ---------------------------------------------------------------- what blocks.ts makes of records when a block is complete
+
+/** Shifts by a constant that is not 0. */
+const SHIFTS = { SHL: '<<', SHR: '>>', SAR: '>>' };
+for (const name of Object.keys(SHIFTS)) {
+  for (const size of [32, 64]) {
+    const t = T[size];
+    op(`${name}${size}_I`, `${put(t, `${name.toLowerCase()}By<${t}>(${dst(t)}, load<u32>(rec, 12))`)} ${NEXT}`);
+  }
+}
+
+/** Without flags, where the next operations overwrite them all before anybody can see them. INC, DEC and the like become LEA. */
+const PLAIN = { ADD: '+', SUB: '-', AND: '&', OR: '|', XOR: '^' };
+export const quiet = [];
+for (const size of [32, 64]) {
+  const t = T[size];
+  for (const [name, operator] of Object.entries(PLAIN)) {
+    for (const form of ['RR', 'RI']) {
+      op(`${name}${size}_${form}_QUIET`, `${put(t, `(${dst(t)} ${operator} ${form === 'RR' ? src(t) : imm(t)})`)} ${NEXT}`);
+      quiet.push([`${name}${size}_${form}`, `${name}${size}_${form}_QUIET`]);
+    }
+  }
+  for (const [name, operator] of Object.entries(SHIFTS)) {
+    const value = name === 'SAR' ? `${t}(get<i${size}>(load<u8>(rec, 2)) >> (load<i32>(rec, 12) as i${size}))` : `${dst(t)} ${operator} (load<u32>(rec, 12) as ${t})`;
+    op(`${name}${size}_I_QUIET`, `${put(t, value)} ${NEXT}`);
+    quiet.push([`${name}${size}_I`, `${name}${size}_I_QUIET`]);
+  }
+  op(`INC${size}_QUIET`, `${put(t, `${dst(t)} + 1`)} ${NEXT}`);
+  op(`DEC${size}_QUIET`, `${put(t, `${dst(t)} - 1`)} ${NEXT}`);
+  quiet.push([`INC${size}_R`, `INC${size}_QUIET`], [`DEC${size}_R`, `DEC${size}_QUIET`]);
+}
+
+/**
+ * A comparison of registers and constants together with the conditional jump behind it, whose own record stays where it is: the pair
+ * counts as two instructions and is executed as one operation.
+ */
+const COMPARE = {
+  2: (s) => `u${s}(a) < u${s}(b)`, 3: (s) => `u${s}(a) >= u${s}(b)`, 4: () => 'a == b', 5: () => 'a != b',
+  6: (s) => `u${s}(a) <= u${s}(b)`, 7: (s) => `u${s}(a) > u${s}(b)`,
+  8: (s) => `i${s}(a - b) < 0`, 9: (s) => `i${s}(a - b) >= 0`,
+  12: (s) => `i${s}(a) < i${s}(b)`, 13: (s) => `i${s}(a) >= i${s}(b)`, 14: (s) => `i${s}(a) <= i${s}(b)`, 15: (s) => `i${s}(a) > i${s}(b)`,
+};
+const TEST_RESULT = {
+  4: () => 'r == 0', 5: () => 'r != 0', 8: (s) => `i${s}(r) < 0`, 9: (s) => `i${s}(r) >= 0`, 14: (s) => `i${s}(r) <= 0`, 15: (s) => `i${s}(r) > 0`,
+};
+const STEP_RESULT = { 4: () => 'r == 0', 5: () => 'r != 0', 8: (s) => `i${s}(r) < 0`, 9: (s) => `i${s}(r) >= 0` };
+/** [first operation, condition, operation for both] */
+export const fused = [];
+for (const size of [32, 64]) {
+  const t = T[size];
+  for (const form of ['RR', 'RI']) {
+    for (const [code, compare] of Object.entries(COMPARE)) {
+      const name = `CMP${size}_${form}_J${code}`;
+      op(name, `const a: ${t} = ${dst(t)}; const b: ${t} = ${form === 'RR' ? src(t) : imm(t)}; sub<${t}>(a, b); rec += ${compare(size)} ? 16 : 32;${chain}`);
+      fused.push([`CMP${size}_${form}`, code, name]);
+    }
+  }
+  for (const [code, compare] of Object.entries(TEST_RESULT)) {
+    const name = `TEST${size}_RR_J${code}`;
+    op(name, `const r: ${t} = and<${t}>(${dst(t)}, ${src(t)}); rec += ${compare(size)} ? 16 : 32;${chain}`);
+    fused.push([`TEST${size}_RR`, code, name]);
+  }
+  for (const step of ['INC', 'DEC']) {
+    for (const [code, compare] of Object.entries(STEP_RESULT)) {
+      const name = `${step}${size}_R_J${code}`;
+      op(name, `const r: ${t} = ${step.toLowerCase()}<${t}>(${dst(t)}); ${put(t, 'r')} rec += ${compare(size)} ? 16 : 32;${chain}`);
+      fused.push([`${step}${size}_R`, code, name]);
+    }
+  }
+}
+
+/** What each operation means for flags before it: `o` overwrites all six, `n` neither reads nor writes them and cannot fault. Others: a barrier. */
+export const flagUse = new Map();
+for (const size of SIZES) {
+  for (const name of ['ADD', 'OR', 'AND', 'SUB', 'XOR', 'CMP', 'TEST']) {
+    for (const form of ['RR', 'RI']) flagUse.set(`${name}${size}_${form}`, 'o');
+  }
+  flagUse.set(`NEG${size}`, 'o');
+  flagUse.set(`NOT${size}`, 'n');
+  flagUse.set(`XCHG${size}_RR`, 'n');
+  for (const form of ['RR', 'RI']) flagUse.set(`MOV${size}_${form}`, 'n');
+}
+for (const size of [32, 64]) for (const name of Object.keys(SHIFTS)) flagUse.set(`${name}${size}_I`, 'o');
+for (const [to, from] of WIDEN) for (const name of ['MOVSX', 'MOVZX']) flagUse.set(`${name}${to}_${from}_RR`, 'n');
+for (const name of ['MOV64_RI64', 'LEA16', 'LEA32', 'LEA64', 'LEA32_FLAT', 'BSWAP32', 'BSWAP64', 'CBW', 'CWDE', 'CDQE', 'CWD', 'CDQ', 'CQO', 'NOP']) flagUse.set(name, 'n');
+
 // ---------------------------------------------------------------- helpers: complex instructions, one micro-operation each
 // `sized`: four in a row for 8, 16, 32, 64 bits, called with the type. A helper answers 0 = go on, 1 = the block is left; `void`: always 0.
 
