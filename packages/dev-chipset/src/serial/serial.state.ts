@@ -3,7 +3,9 @@ import { FIFO_LENGTH, IER, IIR, LSR, MCR, MSR, RESET_DIVISOR } from './spec.js';
 
 /** QEMU's byte ring. Indices are kept raw because they are sent raw. */
 export class Fifo8 {
-  readonly data = new Uint8Array(FIFO_LENGTH);
+  data = new Uint8Array(FIFO_LENGTH);
+  /** Not sent; QEMU's FIFO does not know its length when it is described. */
+  readonly capacity: number = FIFO_LENGTH;
   head = 0;
   num = 0;
 }
@@ -50,7 +52,8 @@ const f = fieldsOf<SerialState>();
 const fifo8 = vmstate<Fifo8>({
   name: 'Fifo8',
   version: 1,
-  fields: [q.bytes('data', 'data', { since: 1 }), q.u32('head'), q.u32('num')],
+  fields: [q.sizedBytes('data', 'data', { size: 'capacity', max: FIFO_LENGTH }, { since: 1 }), q.u32('head'), q.u32('num')],
+  derived: ['capacity'],
   postLoad(fifo) {
     if (fifo.head >= FIFO_LENGTH || fifo.num > FIFO_LENGTH)
       throw new StateError(
