@@ -45,10 +45,13 @@ export function recordedSections(device: string): GoldenSection[] {
     device: string;
     name: string;
     bytes: string;
+    vmdesc?: object;
   }[];
   return list
     .filter((entry) => entry.device === device)
-    .map(({ origin, name, bytes }) => goldenSection(name, unpack(bytes), { origin }));
+    .map(({ origin, name, bytes, ...rest }) =>
+      goldenSection(name, unpack(bytes), { origin, ...(rest.vmdesc ? { vmdesc: rest.vmdesc } : {}) }),
+    );
 }
 
 /** Destination, then bytes counting up from `first`. */

@@ -71,8 +71,14 @@ export function recordedSections(extended: boolean): GoldenSection[] {
     name: string;
     version: number;
     bytes: string;
+    vmdesc?: object;
   }[];
   return list
     .filter(({ name, bytes }) => name !== 'pckbd' || bytes.length > 8 === extended)
-    .map(({ origin, name, bytes }) => goldenSection(name, Uint8Array.from(Buffer.from(bytes, 'hex')), { origin }));
+    .map(({ origin, name, bytes, ...rest }) =>
+      goldenSection(name, Uint8Array.from(Buffer.from(bytes, 'hex')), {
+        origin,
+        ...(rest.vmdesc ? { vmdesc: rest.vmdesc } : {}),
+      }),
+    );
 }

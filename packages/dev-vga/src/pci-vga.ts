@@ -68,7 +68,12 @@ function createPciVga(context: DeviceContext, props: PciVgaProperties): Device {
     const monitor = props.edid ? edid(preferred('xres', props.width, 1280), preferred('yres', props.height, 800)) : undefined;
     pci.memoryBar(2, PCI_VGA.MMIO_SIZE, new MmioRegisters(core, monitor, props.extendedRegisters), 'vga.mmio');
   }
-  addRom(context, pci, { file: props.romFile, enabled: props.romBar !== 0, optional: [VGA_BIOS], block: `${prefix}vga.rom` });
+  addRom(context, pci, {
+    file: props.romFile,
+    enabled: props.romBar !== 0,
+    optional: [VGA_BIOS],
+    block: `${pci.slot.path}/vga.rom`,
+  });
   return {
     sections: [section(pciVgaVmState(pci.description, vgaVmState(props.bigEndian)), state)],
     services: core.screen,

@@ -13,10 +13,16 @@ export function recordedSections(device: 'isa-vga' | 'VGA'): GoldenSection[] {
     device: string;
     name: string;
     bytes: string;
+    vmdesc?: object;
   }[];
   return list
     .filter((entry) => entry.device === device)
-    .map(({ origin, name, bytes }) => goldenSection(name, Uint8Array.from(Buffer.from(bytes, 'hex')), { origin }));
+    .map(({ origin, name, bytes, ...rest }) =>
+      goldenSection(name, Uint8Array.from(Buffer.from(bytes, 'hex')), {
+        origin,
+        ...(rest.vmdesc ? { vmdesc: rest.vmdesc } : {}),
+      }),
+    );
 }
 
 /** PCI slot 00:02.0, where a PC has its VGA. */

@@ -83,6 +83,26 @@ describe('the conformance suite notices', () => {
     ]);
   });
 
+  it('a description that is not the recorded one', () => {
+    const field = (name: string, type: string, size: number) => ({ name, type, size });
+    const fields = [
+      field('reload', 'uint8', 1),
+      field('pending', 'bool', 1),
+      field('deadline', 'timer', 8),
+      field('address', 'uint32', 4),
+    ];
+    const vmdesc = (last: string) => ({
+      vmsd_name: 'sample',
+      version: 2,
+      fields: [...fields, field('dma', 'uint8', 1), field(last, 'uint8', 1)],
+    });
+    const golden = (last: string) => [goldenSection('sample', bytes, { vmdesc: vmdesc(last) })];
+    expect(failures('', { golden: golden('data') })).toEqual([]);
+    expect(failures('', { golden: golden('date') })).toEqual([
+      "loads and rewrites 'sample' of recorded: recorded: 'sample' is described differently: vmdesc.fields.5.name: data instead of date",
+    ]);
+  });
+
   it('and says which rules it did not try', () => {
     const results = runCases(conformance(sample('hidden state'), { ...options, incompleteFormat: 'version 1 had no data' }));
     expect(results.filter(({ name }) => name.includes('(not tried: version 1 had no data)'))).toHaveLength(2);

@@ -1,6 +1,8 @@
 import type { DeviceType } from '@pagurus/device-model';
+import { describe } from '@pagurus/vmstate';
 import { type BenchOptions, realize } from './bench.js';
 import { describeDifference, loadSection, sameBytes, saveSection } from './codec.js';
+import { differences } from './inspect-state.js';
 import { ConformanceError } from './report.js';
 
 /** A section that a real peer wrote. */
@@ -14,6 +16,11 @@ export interface GoldenSection {
   readonly bytes: Uint8Array;
   /** Version in the section's header. Default: our own, whose bytes must then be reproduced. */
   readonly version?: number;
+  /**
+   * What the stream's own description says of the section: the members `vmsd_name`, `version`, `fields` and `subsections` of its
+   * entry. Ours must be the same, names, types and sizes.
+   */
+  readonly vmdesc?: object;
   /** Called with the loaded state and, where another version was loaded, instead of the comparison of bytes. */
   readonly check?: (state: object) => void;
 }
@@ -42,6 +49,11 @@ export function checkGolden<P extends object>(type: DeviceType<P>, options: Benc
   if ((golden.version ?? own) !== own) return;
   const saved = saveSection(section);
   if (!saved) throw new ConformanceError(`${golden.origin}: section '${golden.name}' is not sent again`);
+  if (golden.vmdesc) {
+    const found = differences(golden.vmdesc, describe(section.description, section.state), 'vmdesc');
+    if (found.length > 0)
+      throw new ConformanceError(`${golden.origin}: '${golden.name}' is described differently: ${found.join('; ')}`);
+  }
   if (!sameBytes(golden.bytes, saved.bytes)) {
     throw new ConformanceError(
       `${golden.origin}: '${golden.name}' saved differently, ${describeDifference(golden.bytes, saved.bytes)}`,
