@@ -1,5 +1,6 @@
 import { errorLine } from '@pagurus/host-node';
 import { Command, CommanderError, Option } from 'commander';
+import { CHECK_USAGE, runCheck } from './check.js';
 import { runConvert } from './convert.js';
 import { runDemo } from './demo.js';
 import { EXIT_CODE_TEXT, EXIT_CODES } from './exit-codes.js';
@@ -57,6 +58,7 @@ const WITH_QEMU_OPTIONS: {
     doc: 'what a machine would send, as QEMU describes it, evaluated, or as JSON Schema',
     usage: SCHEMA_USAGE,
   },
+  check: { run: runCheck, doc: 'would DST load what SRC sends? Exit code: the number of breaks', usage: CHECK_USAGE },
 };
 
 /** Errors that say what is wrong with what was given; any other is a defect, and its stack is worth showing. */

@@ -13,6 +13,8 @@ export interface MachineArguments {
   readonly machine: RunOptions;
   /** QEMU's options that were given, without dashes. */
   readonly given: ReadonlySet<string>;
+  /** The same with their values, as they were given. */
+  readonly passed: readonly string[];
 }
 
 /** Options of QEMU that say what a machine is; what it does (`-S`, `-incoming`, …) is of no interest to a machine that never runs. */
@@ -59,5 +61,5 @@ export function parseMachineArguments(
   }
   const machine = parseRunOptions(rest);
   if (machine.list) throw new UsageError(`${command}: lists are given by pagurus machines, devices and cpus`);
-  return { flags, values, operands, machine, given };
+  return { flags, values, operands, machine, given, passed: rest };
 }

@@ -67,11 +67,14 @@ export function classOf(type: string, section: string): string | undefined {
   return WITHOUT_CLASS.has(section) ? undefined : (CLASS_OF_PART[section] ?? type);
 }
 
-/** The machine's device classes in the shape of `-dump-vmstate`. */
-export function vmstateSchema(machine: Machine): MachineSchema {
+/**
+ * The machine's device classes in the shape of `-dump-vmstate`.
+ * @param all with the sections that QEMU registers outside of classes, under their own names.
+ */
+export function vmstateSchema(machine: Machine, all = false): MachineSchema {
   const sections = new Map<string, SchemaSection>();
   for (const { type, description, state } of machineSections(machine)) {
-    let name = classOf(type, description.name);
+    let name = classOf(type, description.name) ?? (all ? description.name : undefined);
     if (name === undefined) continue;
     const taken = sections.get(name);
     if (taken && taken.Description?.name !== description.name) name = `${type}/${description.name}`;
