@@ -92,6 +92,9 @@ export class Composer {
   /** The interrupt controller, asked when the CPU takes an interrupt. */
   acknowledgeInterrupt: () => number = () => 0xff;
 
+  /** In the order in which an interrupt passes through them. */
+  readonly interruptControllers: ComposedDevice[] = [];
+
   /** The processor's local APIC, where it has one. */
   localApic: LocalApic | undefined;
 
@@ -168,6 +171,20 @@ export class Composer {
     if (image.offset + image.bytes.length > image.block.length)
       throw new MachineError(`ROM image of ${image.bytes.length} bytes does not fit block ${image.block.name}`);
     this.roms.push(image);
+  }
+
+  /**
+   * For a load, before lines are driven again: what the interrupt controllers have been given is kept. The returned function puts it
+   * back, since a line that only takes its old level is no edge: the loaded state has the last word about what has been seen.
+   */
+  holdInterruptControllers(): () => void {
+    const held = this.interruptControllers.flatMap(({ device }) =>
+      this.sections.of(device).map((part) => ({ part, state: part.save() })),
+    );
+    return () => {
+      for (const { part, state } of held) part.decode(state.bytes, 0, part.version).commit();
+      for (const { device } of this.interruptControllers) device.resume?.();
+    };
   }
 
   offerBus(bus: PlugBus): void {

@@ -1,4 +1,4 @@
-import type { CharacterBackend, PropertyValue } from '@pagurus/device-model';
+import type { BlockBackend, CharacterBackend, PropertyValue } from '@pagurus/device-model';
 import type { GlobalProperty } from './compat.js';
 import type { HostClock, InstructionCountOptions, RtcOptions } from './time.js';
 
@@ -8,6 +8,13 @@ export interface DeviceArguments {
   readonly id?: string;
   readonly addr?: string;
   readonly properties: Readonly<Record<string, PropertyValue>>;
+}
+
+/** A drive on the machine's own controller, e.g. of `-drive if=ide`. */
+export interface DriveArguments {
+  /** `disk` needs an image; a `cdrom` may be empty. */
+  readonly media: 'disk' | 'cdrom';
+  readonly image?: BlockBackend;
 }
 
 /** Direct kernel boot: `-kernel`, `-initrd`, `-append`. */
@@ -56,6 +63,8 @@ export interface MachineConfig {
   readonly serial?: readonly (CharacterBackend | undefined)[];
   /** Parallel ports in order (`-parallel`), as for `serial`. */
   readonly parallel?: readonly (CharacterBackend | undefined)[];
+  /** IDE drives: primary master and slave, secondary master and slave; undefined entries are unused. */
+  readonly ide?: readonly (DriveArguments | undefined)[];
   /** Backends that device properties name: kind (`chardev`, `drive`, `netdev`, `rng`) -> id -> handle. */
   readonly backends?: Readonly<Record<string, Readonly<Record<string, object>>>>;
   /** Keyboard and pointer. */

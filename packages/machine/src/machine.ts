@@ -262,8 +262,10 @@ export class Machine implements MigrationTarget {
   }
 
   resumeAfterLoad(state: RunState): void {
+    const putBack = this.composer.holdInterruptControllers();
     this.resuming = true;
     for (const { device } of this.devices) device.resume?.();
+    putBack();
     this.resuming = false;
     this.cpu.setInterrupt(this.interruptLevel);
     if (this.composer.localApic) this.cpuPart.setApicBase(this.composer.localApic.base());

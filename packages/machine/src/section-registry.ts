@@ -5,7 +5,7 @@ import { decode, saveDescribed } from '@pagurus/vmstate';
  * All sections of a machine by identity (path, name, instance), in order of creation; higher priorities first.
  */
 export class SectionRegistry {
-  private readonly entries: { section: MigrationSection; priority: number }[] = [];
+  private readonly entries: { section: MigrationSection; priority: number; device: Device }[] = [];
   private readonly counts = new Map<string, number>();
   private readonly plainCounts = new Map<string, number>();
 
@@ -19,6 +19,11 @@ export class SectionRegistry {
       .map((entry, order) => ({ ...entry, order }))
       .sort((a, b) => b.priority - a.priority || a.order - b.order)
       .map((entry) => entry.section);
+  }
+
+  /** One device's. */
+  of(device: Device): readonly MigrationSection[] {
+    return this.entries.filter((entry) => entry.device === device).map((entry) => entry.section);
   }
 
   private addSection({ description, state, instance, alias }: Section, path: string | undefined, device: Device): void {
@@ -35,6 +40,7 @@ export class SectionRegistry {
     }
     this.entries.push({
       priority: description.priority,
+      device,
       section: {
         idstr,
         instance: number,

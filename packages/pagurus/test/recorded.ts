@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { gunzipSync, inflateSync } from 'node:zlib';
-import type { CharacterBackend, NetworkBackend } from '@pagurus/device-model';
+import type { BlockBackend, CharacterBackend, NetworkBackend } from '@pagurus/device-model';
 import type { Machine, MachineConfig } from '@pagurus/machine';
 import { bytesChannel, type HostTimer, incoming, parseStream } from '@pagurus/migration';
 import { createMachine } from '../src/index.js';
@@ -97,6 +97,17 @@ export async function counterpart(recording: Recording, sidecar: Sidecar, extra:
   return { machine, console: () => text };
 }
 
+/** QEMU's `null-co`. */
+const zeros = (sectors: number): BlockBackend => ({
+  sectors,
+  readOnly: false,
+  async read(_sector, target) {
+    target.fill(0);
+  },
+  async write() {},
+  async flush() {},
+});
+
 const unconnected = (): NetworkBackend => ({ send() {}, connect() {} });
 
 /** Option ROMs of the recorded sizes, without contents: those come with the stream. */
@@ -127,7 +138,7 @@ function configuration({ command }: Sidecar): { name: string; config: MachineCon
     if (option === '-S') continue;
     const value = command[++i]!;
     const [first = '', ...rest] = value.split(',');
-    const properties = Object.fromEntries(rest.map((part) => part.split('=') as [string, string]));
+    const properties: Record<string, string> = Object.fromEntries(rest.map((part) => part.split('=') as [string, string]));
     switch (option) {
       case '-M':
         name = first;
@@ -155,6 +166,13 @@ function configuration({ command }: Sidecar): { name: string; config: MachineCon
       case '-device': {
         const { id, addr, bus: _bus, ...own } = properties;
         devices.push({ driver: first, properties: own, ...(id ? { id } : {}), ...(addr ? { addr } : {}) });
+        break;
+      }
+      case '-drive': {
+        const size = Number(/^\d+/.exec(properties.size ?? '')![0]) * (properties.size!.endsWith('M') ? 2 ** 20 : 1);
+        const image = zeros(size / 512);
+        if (value.startsWith('if=ide,')) config.ide = [{ media: 'disk', image }];
+        else throw new NoCounterpart(`-drive ${value}`);
         break;
       }
       case '-netdev':

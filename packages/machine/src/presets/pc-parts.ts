@@ -122,6 +122,7 @@ export function addIsaDevices(composer: Composer, options: IsaOptions): IsaParts
   composer.connect(pic, 'int', localApic ? composer.input(localApic, 'lint0') : machine.interruptPin);
   if (!localApic) composer.acknowledgeInterrupt = lazyPic.acknowledge;
   const ioApic = options.ioApic ? composer.add(ioapic, { backends: { 'apic-bus': apicBus, pic: lazyPic } }) : undefined;
+  composer.interruptControllers.push(...[ioApic, pic, localApic].filter((controller) => controller !== undefined));
   const shared = Array.from({ length: 24 }, (_, n) => wiredOr(requestPin(composer, n, pic, ioApic)));
   const irq = (n: number): InputPin => shared[n]!();
 

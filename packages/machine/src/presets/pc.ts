@@ -14,6 +14,7 @@ import {
   smbusEeprom,
 } from '@pagurus/dev-pci';
 import { devicePackage as ps2 } from '@pagurus/dev-ps2';
+import { devicePackage as storage } from '@pagurus/dev-storage';
 import { vga, devicePackage as vgaPackage } from '@pagurus/dev-vga';
 import type { Composer } from '../composer.js';
 import { defineMachine, MachineError, type MachineType } from '../machine-type.js';
@@ -21,6 +22,7 @@ import { addAcpiBlocks } from './acpi-blocks.js';
 import { bootKernel } from './kernel.js';
 import { type PcMachineProperties, pcMachineObject, pcMachinePackage } from './pc-machine.js';
 import { addIsaDevices, addMemory, type IsaParts, offerIsaBus, tellFirmware } from './pc-parts.js';
+import { addIde } from './pc-storage.js';
 
 export interface PcProperties {
   i8042: boolean;
@@ -35,7 +37,7 @@ const SPD_FIRST_ADDRESS = 0x50;
 const SCI_IRQ = 9;
 
 /** Packages that every PC takes devices and history from. */
-export const pcPackages = [pcMachinePackage, chipset, ps2, pci, vgaPackage, net] as const;
+export const pcPackages = [pcMachinePackage, chipset, ps2, pci, storage, vgaPackage, net] as const;
 
 /** QEMU's `pc-i440fx-VERSION`: i440FX and PIIX3, devices as with `-nodefaults` plus the defaults that the configuration asks for. */
 export function pcI440fx(version: string, alias?: string): MachineType<PcProperties> {
@@ -74,6 +76,7 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
       for (let n = 0; n < 16; n++) composer.connect(bridge, `irq${n}`, parts.irq(n));
 
       addVga(composer, bus);
+      addIde(composer, on(0x09), parts);
       if (properties.acpi) addPowerManagement(composer, on(0x0b), parts, machine);
       addAcpiBlocks(composer, { ...machine, acpiBuild: machine.acpiBuild && properties.acpi });
 
