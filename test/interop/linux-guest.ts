@@ -13,7 +13,7 @@ export interface LinuxGuest {
 }
 
 const META = { i386: 'linux-image-686', amd64: 'linux-image-amd64' } as const;
-const CACHE = join(tmpdir(), 'pagurus-guests');
+const CACHE = join(tmpdir(), 'pagurus-linux-guests');
 
 /**
  * Debian's kernel and busybox for an architecture, by `apt-get download` into a cache outside the repository; whatever the host's own
@@ -48,7 +48,11 @@ function download(architecture: Architecture, folder: string): void {
   ].flatMap(([name, value]) => ['-o', `${name}=${value}`]);
   const apt = (program: string, ...args: string[]) =>
     execFileSync(program, ['-q', ...options, ...args], { cwd: work, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  apt('apt-get', 'update');
+  try {
+    apt('apt-get', 'update');
+  } catch {
+    // A mirror in the middle of a synchronisation leaves one list out; the download below tells whether that matters.
+  }
   const kernel = /Depends: (linux-image-\d\S*)/.exec(apt('apt-cache', 'depends', META[architecture]))?.[1];
   if (!kernel) throw new Error(`no kernel behind ${META[architecture]}`);
   for (const name of ['busybox-static', kernel]) apt('apt-get', 'download', name);
