@@ -6,7 +6,7 @@ import {
 import { breakBlock, dropAll, dropPage, instructionAddress, instructionsLeft } from './blocks';
 import { interpret } from './generated/interpreter';
 import { getFlags as flags, setFlags as putFlags } from './flags';
-import { updateBreakpoints } from './instructions/system';
+import { updateBreakpoints } from './instructions/debug-registers';
 import { forgetRange, gate, hostOf, markDirty, afterCallback } from './physical';
 import { NO_ADDRESS, READ, walk } from './paging';
 import { unsignal, signal, updateEvents, updateMode, updateSegment, updateStop } from './state';
