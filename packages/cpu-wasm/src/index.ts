@@ -1,3 +1,4 @@
+export { compat } from './compat.js';
 export { Cpu, type CpuOptions } from './cpu.js';
 export { addressBits, type CpuidEntry, cpuidLookup, cpuidTable, signature } from './cpuid.js';
 export { FEATURE_BITS, type FeatureBit, type FeatureWord, FeatureWords, findFeature, isImplemented } from './features.js';

@@ -257,7 +257,12 @@ export function parseCpu(
     topologyLeaf: true,
     hypervisorLeaf: true,
   };
-  for (const [property, value] of Object.entries(defaults)) setProperty(configuration, property, value);
+  for (const [property, value] of Object.entries(defaults)) {
+    // What a machine version switches on is left out where it is not implemented, as features of the model are.
+    const feature = findFeature(property);
+    if (feature && boolean(configuration, property, value) && !implemented(feature.name, target)) filtered.push(feature.name);
+    else setProperty(configuration, property, value);
+  }
   let enforce = false;
   for (const option of options) {
     if (option === '') continue;

@@ -108,7 +108,7 @@ export class Machine implements MigrationTarget {
     this.cpuPart = makeCpu(cpuModule, {
       bus,
       memorySize,
-      model: config.cpu ?? (config.target === 'x86_64' ? type.defaultCpu64 : undefined) ?? type.defaultCpu,
+      model: cpuModel(type, config),
       target: config.target ?? 'i386',
       properties: cpuProperties(type, config),
       registerWritten: (register) => {
@@ -134,7 +134,7 @@ export class Machine implements MigrationTarget {
     this.composer.addInternal('cpu', this.cpuPart.device);
     type.build(this.composer, machineProperties(type, config));
     for (const device of config.devices ?? []) this.composer.plug(device.driver, device.id, device.addr, device.properties);
-    for (const row of this.composer.unusedGlobals())
+    for (const row of this.composer.unusedGlobals().filter(({ driver }) => !driver.endsWith('-cpu')))
       config.log?.(`warning: -global ${row.driver}.${row.property}=${row.value} has no effect: no such device in ${type.name}`);
     this.resetDevices();
   }
@@ -394,16 +394,26 @@ export class Machine implements MigrationTarget {
   }
 }
 
-/** CPU properties that the machine version and `-global` set: rows of the drivers `x86_64-cpu`, `i386-cpu` and `x86-cpu`. */
+/**
+ * CPU properties that the machine version and `-global` set: rows of the drivers `x86-cpu` and `MODEL-x86-cpu`, and of QEMU's names for
+ * them, which have the program's name in place of `x86`.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: a machine type of any properties.
 function cpuProperties(type: MachineType<any>, config: MachineConfig): Record<string, string> {
-  const drivers = new Set(['x86_64-cpu', 'i386-cpu', 'x86-cpu']);
+  const [model] = cpuModel(type, config).split(',');
+  const drivers = ['x86', config.target ?? 'i386'].flatMap((name) => [`${name}-cpu`, `${model}-${name}-cpu`]);
   const tables = type.packages.map((entry) => entry.compat);
   return Object.fromEntries(
     [...compatRows(tables, type.version), ...(config.globals ?? [])]
-      .filter((row) => drivers.has(row.driver))
+      .filter((row) => drivers.includes(row.driver))
       .map((row) => [row.property, row.value]),
   );
+}
+
+/** Text of `-cpu`. */
+// biome-ignore lint/suspicious/noExplicitAny: a machine type of any properties.
+function cpuModel(type: MachineType<any>, config: MachineConfig): string {
+  return config.cpu ?? (config.target === 'x86_64' ? type.defaultCpu64 : undefined) ?? type.defaultCpu;
 }
 
 /** The flat map in whole pages: a page with anything but one RAM window is `io` and comes to the memory space's own dispatch. */

@@ -1,3 +1,4 @@
+import { compat as cpuCompat } from '@pagurus/cpu-wasm';
 import { devicePackage as chipset } from '@pagurus/dev-chipset';
 import { devicePackage as net } from '@pagurus/dev-net';
 import {
@@ -16,6 +17,7 @@ import {
 import { devicePackage as ps2 } from '@pagurus/dev-ps2';
 import { devicePackage as storage } from '@pagurus/dev-storage';
 import { vga, devicePackage as vgaPackage } from '@pagurus/dev-vga';
+import type { DevicePackage } from '@pagurus/device-model';
 import type { Composer } from '../composer.js';
 import { defineMachine, MachineError, type MachineType } from '../machine-type.js';
 import { addAcpiBlocks } from './acpi-blocks.js';
@@ -36,8 +38,11 @@ const SPD_COUNT = 8;
 const SPD_FIRST_ADDRESS = 0x50;
 const SCI_IRQ = 9;
 
+/** The processors' history; they are no devices that can be plugged. */
+const processors: DevicePackage = { name: '@pagurus/cpu-wasm', types: [], compat: cpuCompat };
+
 /** Packages that every PC takes devices and history from. */
-export const pcPackages = [pcMachinePackage, chipset, ps2, pci, storage, vgaPackage, net] as const;
+export const pcPackages = [pcMachinePackage, processors, chipset, ps2, pci, storage, vgaPackage, net] as const;
 
 /** QEMU's `pc-i440fx-VERSION`: i440FX and PIIX3, devices as with `-nodefaults` plus the defaults that the configuration asks for. */
 export function pcI440fx(version: string, alias?: string): MachineType<PcProperties> {
