@@ -3,7 +3,7 @@
  * mnemonic becomes is decided in emit.ts.
  */
 import {
-  CS, DS, ES, FS, GS, MODE, MODE_16, MODE_32, MODE_64, MODE_FLAT, MODE_SIZE_MASK, PSEUDO_RIP, PSEUDO_ZERO, SS,
+  CS, DS, ES, FS, GS, MODE, MODE_16, MODE_32, MODE_64, MODE_FLAT, MODE_PROTECTED, MODE_SIZE_MASK, PSEUDO_RIP, PSEUDO_ZERO, SS,
 } from '../src/layout';
 import { emit, emitInvalid, emitTooLong } from './emit';
 import { END } from './generated/ops';
@@ -82,6 +82,8 @@ export let rex: u32 = 0;
 /** Opcode map, and the mandatory prefix: 0 none, 1 = 66, 2 = F3, 3 = F2. */
 export let opcodeMap: u32 = 0;
 export let mandatoryPrefix: u32 = 0;
+/** VEX.vvvv, not inverted. */
+export let thirdRegister: u32 = 0;
 
 let next: u32 = 0;
 let length: u32 = 0;
@@ -368,9 +370,33 @@ export function decode(from: u32, to: u32, rec: u32, offset: u32): u32 {
       map = 3;
     }
   }
+  mandatoryPrefix = repeat == 0xf3 ? 2 : repeat == 0xf2 ? 3 : prefix66 ? 1 : 0;
+  thirdRegister = 0;
+  let vexValid = true;
+  if (map == 0 && (byte == 0xc4 || byte == 0xc5) && m & MODE_PROTECTED && cursor < end && (codeSize == MODE_64 || load<u8>(cursor) >= 0xc0)) {
+    // C5: R vvvv L pp. C4: R X B map, W vvvv L pp. R, X, B and vvvv inverted
+    vexValid = !(mandatoryPrefix || rex || lock);
+    const first = fetch8();
+    let second = first;
+    map = 1;
+    rex = first & 0x80 ? 0 : 4;
+    if (byte == 0xc4) {
+      second = fetch8();
+      rex |= (first & 0x40 ? 0 : 2) | (first & 0x20 ? 0 : 1) | (second & 0x80 ? 8 : 0);
+      map = first & 31;
+    }
+    if (codeSize != MODE_64) rex = 0;
+    operandSize = rex & 8 ? 8 : 4;
+    thirdRegister = ((second >> 3) & 15) ^ 15;
+    if (codeSize != MODE_64) thirdRegister &= 7;
+    mandatoryPrefix = second & 3;
+    // only scalars of maps 0F 38 and 0F 3A are there
+    if (second & 4 || (map != 2 && map != 3)) vexValid = false;
+    map = vexValid ? map + 2 : 1;
+    byte = vexValid ? fetch8() : 0x04;
+  }
   opcodeByte = byte;
   opcodeMap = map;
-  mandatoryPrefix = repeat == 0xf3 ? 2 : repeat == 0xf2 ? 3 : prefix66 ? 1 : 0;
   modrmFetched = false;
   let at: u32 = ENTRIES + ((map << 8) + byte) * 8;
   for (;;) {
@@ -426,7 +452,7 @@ export function decode(from: u32, to: u32, rec: u32, offset: u32): u32 {
   length = cursor - begin;
   if (lock && !(flags & FLAG_LOCK && kind0 == OPERAND_E)) valid = false;
   if (memoryBase == PSEUDO_RIP) memoryDisplacement += offset + length;
-  if (!valid) {
+  if (!valid || !vexValid) {
     next = emitInvalid(rec);
     store<u8>(rec, u8(length), 7);
     return DECODED_STOP;

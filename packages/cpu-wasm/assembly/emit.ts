@@ -2,14 +2,15 @@
  * From a decoded instruction to its records. Memory operands of the common operations are part of their record; for all others a value
  * is brought into a pseudo register, and a read-modify-write is a LOCKED … STORE pair around the register form.
  */
-import { MODE, MODE_64, MODE_STACK32, PSEUDO_T0, PSEUDO_T1, PSEUDO_ZERO, DS } from '../src/layout';
+import { DS, FEATURE_7_EBX, FEATURE_80000001_ECX, MODE, MODE_64, MODE_STACK32, PSEUDO_T0, PSEUDO_T1, PSEUDO_ZERO } from '../src/layout';
 import {
   OPERAND_E, OPERAND_G, OPERAND_I, OPERAND_NONE, OPERAND_S, addressSize, codeSize, decodedLength, emitEnd, flatMode, immediate, immediate2, immediateHigh,
   implicitKind, isMemory, kind0, kind1, kind2, memoryBase, memoryDisplacement, memoryIndex, memoryKind, operandSize, register0, register1, register2, repeat,
-  size0, size1, stackKind, startOffset, opcodeByte, opcodeMap, mandatoryPrefix, modrm, rex,
+  size0, size1, stackKind, startOffset, opcodeByte, opcodeMap, mandatoryPrefix, modrm, rex, thirdRegister,
 } from './decoder';
 import * as Op from './generated/ops';
 import * as T from './generated/tables';
+import { feature } from './state';
 
 // ---------------------------------------------------------------- records
 
@@ -279,7 +280,7 @@ function emitFar(rec: u32, op: u32, memoryOp: u32): u32 {
 /** MMX, SSE: register numbers, immediate byte, and which instruction it is; see assembly/simd/operands.ts. */
 function emitSimd(rec: u32, op: u32): u32 {
   const which = (opcodeMap << 10) | (mandatoryPrefix << 8) | opcodeByte;
-  const flags: u32 = (isMemory ? 0x100 : 0) | (operandSize == 8 ? 0x200 : 0) | (operandSize == 2 ? 0x400 : 0) | (rex ? 0x800 : 0);
+  const flags: u32 = (isMemory ? 0x100 : 0) | (operandSize == 8 ? 0x200 : 0) | (operandSize == 2 ? 0x400 : 0) | (rex ? 0x800 : 0) | (thirdRegister << 12);
   memoryRecord(rec, op, ((modrm >> 3) & 7) | ((rex & 4) << 1), (modrm & 7) | ((rex & 1) << 3), (immediate & 0xff) | flags | (which << 16));
   if (opcodeMap == 1 && opcodeByte == 0xf7) {
     // MASKMOV stores at DS:rDI
@@ -292,7 +293,7 @@ function emitSimd(rec: u32, op: u32): u32 {
 export function emit(semantic: u32, rec: u32): u32 {
   const access: u32 = load<u8>(semantic, 1);
   const extra: u32 = load<u8>(semantic, 3);
-  const op: u32 = load<u16>(semantic, 4);
+  let op: u32 = load<u16>(semantic, 4);
   switch (<u32>load<u8>(semantic)) {
     case T.EMIT_ALU: return emitTwo(rec, op);
     case T.EMIT_MOV:
@@ -301,7 +302,11 @@ export function emit(semantic: u32, rec: u32): u32 {
     case T.EMIT_INCDEC:
       if (kind0 == OPERAND_E) return memoryRecord(rec, op + 4 + sizeIndex(size0), 0, 0, 0);
       return record(rec, op + sizeIndex(size0), register0, 0, 0);
-    case T.EMIT_REG: return emitRegisters(rec, op + sizeIndex(kind0 == OPERAND_NONE || kind0 == OPERAND_I ? operandSize : size0), access, extra);
+    case T.EMIT_REG:
+      // without the extension the prefix means nothing
+      if (op == Op.TZCNT8 && !feature(FEATURE_7_EBX, 3)) op = Op.BSF8;
+      else if (op == Op.LZCNT8 && !feature(FEATURE_80000001_ECX, 5)) op = Op.BSR8;
+      return emitRegisters(rec, op + sizeIndex(kind0 == OPERAND_NONE || kind0 == OPERAND_I ? operandSize : size0), access, extra);
     case T.EMIT_PLAIN: return emitRegisters(rec, op, access, extra);
     case T.EMIT_RAW: return memoryRecord(rec, op + sizeIndex(operandSize), kind0 == OPERAND_G ? register0 : 0, 0, extra);
     case T.EMIT_RAW_PLAIN: return memoryRecord(rec, op, kind0 == OPERAND_G ? register0 : 0, 0, operandSize | (modrm << 8) | (opcodeByte << 16));

@@ -11,7 +11,7 @@ import { gzipSync } from 'node:zlib';
 const FIXTURES = [
   ['vectors-int', ['int', 'seg', 'priv'], 12],
   ['vectors-x87', ['x87'], 16],
-  ['vectors-simd', ['mmx', 'sse', 'sse2', 'sse3', 'ssse3', 'sse4', 'ext'], 6],
+  ['vectors-simd', ['mmx', 'sse', 'sse2', 'sse3', 'ssse3', 'sse4', 'ext', 'bmi'], 6],
 ];
 
 const file = process.argv[2];
@@ -24,6 +24,7 @@ const { VectorFile, packVectors, selectVectors } = await import('../src/vectors.
 const source = new VectorFile(bytes);
 for (const [name, groups, limit] of FIXTURES) {
   const vectors = selectVectors(source, limit, (vector) => groups.includes(vector.form.group));
+  if (vectors.length === 0) continue;
   const packed = gzipSync(packVectors(source, vectors), { level: 9 });
   writeFileSync(new URL(`../fixtures/${name}.bin.gz`, import.meta.url), packed);
   console.log(`${name}: ${vectors.length} vectors, ${packed.length} bytes`);

@@ -79,11 +79,11 @@ export function findFeature(name: string): FeatureBit | undefined {
 const IMPLEMENTED: ReadonlySet<string> = new Set(
   [
     // system
-    'monitor de pse tsc msr pae mce cx8 sep mtrr pge mca pat pse36 clflush hypervisor ss nx lm syscall pdpe1gb rdtscp',
+    'monitor de pse tsc msr pae mce cx8 sep mtrr pge mca pat pse36 clflush hypervisor ss nx lm syscall pdpe1gb rdtscp fsgsbase rdpid clflushopt clwb',
     // integer
-    'fpu cmov cx16 popcnt movbe rdrand rdseed adx lahf-lm abm 3dnowprefetch',
+    'fpu cmov cx16 popcnt movbe rdrand rdseed adx bmi1 bmi2 lahf-lm abm 3dnowprefetch',
     // vectors
-    'mmx mmxext fxsr sse sse2 pni ssse3 sse4.1 sse4.2 aes pclmulqdq misalignsse',
+    'mmx mmxext fxsr sse sse2 pni ssse3 sse4.1 sse4.2 aes pclmulqdq misalignsse xsave xsaveopt xgetbv1',
   ].flatMap((line) => line.split(' ')),
 );
 

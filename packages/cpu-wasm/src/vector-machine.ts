@@ -102,6 +102,8 @@ export class VectorMachine {
     readonly cpu: VectorCpu,
     readonly file: VectorFile,
     readonly host: VectorHost = 'legacy',
+    /** Bits of CR4 on top of those that vectors assume. */
+    readonly control4 = 0,
   ) {
     this.ram = cpu.allocate('vectors.ram', RAM);
     cpu.setMemoryMap([{ base: 0, length: RAM, kind: 'ram', block: this.ram, offset: 0 }]);
@@ -220,7 +222,7 @@ export class VectorMachine {
     view.setBigUint64(layout.CR0, BigInt(CR0.PG + CR0.WP + CR0.NE + CR0.ET + CR0.MP + CR0.PE), true);
     view.setBigUint64(layout.CR2, 0n, true);
     view.setBigUint64(layout.CR3, BigInt(PHYSICAL + (longMode ? AT.longTop : pae ? AT.paePointers : AT.legacyDirectory)), true);
-    view.setBigUint64(layout.CR4, BigInt(CR4.OSFXSR | CR4.OSXMMEXCPT | (pae ? CR4.PAE : 0)), true);
+    view.setBigUint64(layout.CR4, BigInt(this.control4 | CR4.OSFXSR | CR4.OSXMMEXCPT | (pae ? CR4.PAE : 0)), true);
     view.setBigUint64(layout.EFER, BigInt((longMode ? EFER.LME | EFER.LMA : 0) | (pae ? EFER.NXE : 0)), true);
     for (let i = 0; i < 4; i++)
       view.setBigUint64(

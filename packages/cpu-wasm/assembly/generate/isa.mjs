@@ -280,7 +280,10 @@ add(`
   NP 0F C3m mov Ey,Gy @sse2
   0F C7/1m cmpxchg8b M L @cx8
   0F C7/6r rdrand Rv @rdrand
-  0F C7/7r rdseed Rv @rdseed
+  NP 0F C7/7r rdseed Rv @rdseed
+  66 0F C7/7r rdseed Rv @rdseed
+  66 0F AE/6m clflush M @clwb
+  66 0F AE/7m clflush M @clflushopt
   0F C8-CF bswap Zv
   0F FF ud0 Gv,Ev
 `);
@@ -316,6 +319,8 @@ export const FEATURES = {
   bmi2: ['FEATURE_7_EBX', 8],
   invpcid: ['FEATURE_7_EBX', 10],
   rdseed: ['FEATURE_7_EBX', 18],
+  rdpid: ['FEATURE_7_ECX', 22],
+  xsaveopt: ['FEATURE_D_1_EAX', 0],
   adx: ['FEATURE_7_EBX', 19],
   smap: ['FEATURE_7_EBX', 20],
   clflushopt: ['FEATURE_7_EBX', 23],
@@ -331,22 +336,23 @@ export const FEATURES = {
 FEATURES.nopl = FEATURES.cmov;
 
 const ROW =
-  /^(?:(NP|66|F3|F2) )?((?:0F (?:38 |3A )?)?)([0-9A-F]{2})(?:-([0-9A-F]{2}))?(?:\/(\d))?([mr])?(?:\.(\d))?\s+([a-z0-9_]+)(?:\s+((?:[A-Zr1][A-Za-z0-9]*)(?:,[A-Zr1][A-Za-z0-9]*)*))?(?:\s+([LXODF]+))?(?:\s+@(\w+))?$/;
-const MAP = { '': 0, '0F ': 1, '0F 38 ': 2, '0F 3A ': 3 };
+  /^((?:VEX )?)(?:(NP|66|F3|F2) )?((?:0F (?:38 |3A )?)?)([0-9A-F]{2})(?:-([0-9A-F]{2}))?(?:\/(\d))?([mr])?(?:\.(\d))?\s+([a-z0-9_]+)(?:\s+((?:[A-Zr1][A-Za-z0-9]*)(?:,[A-Zr1][A-Za-z0-9]*)*))?(?:\s+([LXODF]+))?(?:\s+@(\w+))?$/;
+/** Maps 4 and 5: 0F 38 and 0F 3A behind a VEX prefix. */
+const MAP = { '': 0, '0F ': 1, '0F 38 ': 2, '0F 3A ': 3, 'VEX 0F 38 ': 4, 'VEX 0F 3A ': 5 };
 const FLAGS_ONLY = /^[LXODF]+$/;
 
 /** The rows as objects: `{ prefix, map, opcode, reg, mod, rm, mnemonic, operands, flags, feature }`. */
 export const instructions = rows.flatMap((text) => {
   const match = ROW.exec(text);
   if (!match) throw new Error(`isa.mjs: cannot read row '${text}'`);
-  let [, prefix, escape, from, to, reg, mod, rm, mnemonic, operands, flags, feature] = match;
+  let [, vex, prefix, escape, from, to, reg, mod, rm, mnemonic, operands, flags, feature] = match;
   if (operands !== undefined && flags === undefined && FLAGS_ONLY.test(operands)) [operands, flags] = [undefined, operands];
   if (feature !== undefined && !(feature in FEATURES)) throw new Error(`isa.mjs: unknown feature in '${text}'`);
   const first = Number.parseInt(from, 16);
   const last = to === undefined ? first : Number.parseInt(to, 16);
   return Array.from({ length: last - first + 1 }, (_, i) => ({
     prefix,
-    map: MAP[escape],
+    map: MAP[vex + escape],
     opcode: first + i,
     reg: reg === undefined ? undefined : Number(reg),
     mod,

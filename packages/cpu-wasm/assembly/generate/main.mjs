@@ -61,7 +61,9 @@ emit(
   'interpreter.ts',
   `import { ${LAYOUT.join(', ')} } from '../../src/layout';
 import { ${used(cases, ALU).join(', ')} } from '../alu';
-import { branch, branchAllowed, BLOCK_HEADER, enter, enterAlone, leave, loopTaken, stopAt, targetAllowed } from '../blocks';
+import { BLOCK_HEADER, enter, enterAlone } from '../blocks';
+import { branch, branchAllowed, loopTaken, targetAllowed } from '../branches';
+import { leave, stopAt } from '../position';
 import { boundary } from '../boundary';
 import { ${used(cases, FLAGS).join(', ')} } from '../flags';
 import { moveStack, offsetOf, readForWriteSlow, readSlow, segmentedAddress, stackAddress, writeSlow } from '../memory';
@@ -184,8 +186,8 @@ function place(at, rowsHere, level, modrm) {
   entries[at] = [1, operands[0] ?? 0, operands[1] ?? 0, operands[2] ?? 0, semantic & 0xff, semantic >> 8, flags, feature];
 }
 
-reserve(4 * 256);
-for (let map = 0; map < 4; map++) {
+reserve(6 * 256);
+for (let map = 0; map < 6; map++) {
   for (let opcode = 0; opcode < 256; opcode++) {
     place(map * 256 + opcode, instructions.filter((row) => row.map === map && row.opcode === opcode), 0, false);
   }

@@ -154,6 +154,16 @@ add(`
   F3 0F 7F movdqu Wx,Vx @sse2
   NP 0F AE/0m fxsave M @fxsr
   NP 0F AE/1m fxrstor M @fxsr
+  F3 0F AE/0r rdfsbase Ey O @fsgsbase
+  F3 0F AE/1r rdgsbase Ey O @fsgsbase
+  F3 0F AE/2r wrfsbase Ey O @fsgsbase
+  F3 0F AE/3r wrgsbase Ey O @fsgsbase
+  NP 0F AE/4m xsave M @xsave
+  NP 0F AE/5m xrstor M @xsave
+  NP 0F AE/6m xsaveopt M @xsaveopt
+  0F 01/2r.0 xgetbv @xsave
+  0F 01/2r.1 xsetbv @xsave
+  F3 0F C7/7r rdpid Ey @rdpid
   NP 0F AE/2m ldmxcsr M @sse
   NP 0F AE/3m stmxcsr M @sse
   NP 0F C2 cmpps Vx,Wx,Ib @sse
@@ -213,6 +223,19 @@ add(`
   F2 0F 38 F1 crc32 Gy,Ev @sse42
   66 0F 38 F6 adcx Gy,Ey @adx
   F3 0F 38 F6 adox Gy,Ey @adx
+  VEX NP 0F 38 F2 andn Gy,Ey @bmi1
+  VEX NP 0F 38 F3/1 blsr Ey @bmi1
+  VEX NP 0F 38 F3/2 blsmsk Ey @bmi1
+  VEX NP 0F 38 F3/3 blsi Ey @bmi1
+  VEX NP 0F 38 F5 bzhi Gy,Ey @bmi2
+  VEX F3 0F 38 F5 pext Gy,Ey @bmi2
+  VEX F2 0F 38 F5 pdep Gy,Ey @bmi2
+  VEX F2 0F 38 F6 mulx Gy,Ey @bmi2
+  VEX NP 0F 38 F7 bextr Gy,Ey @bmi1
+  VEX 66 0F 38 F7 shlx Gy,Ey @bmi2
+  VEX F3 0F 38 F7 sarx Gy,Ey @bmi2
+  VEX F2 0F 38 F7 shrx Gy,Ey @bmi2
+  VEX F2 0F 3A F0 rorx Gy,Ey,Ib @bmi2
   66 0F 3A 08 roundps Vx,Wx,Ib @sse41
   66 0F 3A 09 roundpd Vx,Wx,Ib @sse41
   66 0F 3A 0A roundss Vx,Wss,Ib @sse41
@@ -242,4 +265,4 @@ add(`
 
 export const simdRows = rows;
 /** Mnemonics of the rows, each once. */
-export const simdNames = [...new Set(rows.map((row) => /^(?:(?:NP|66|F3|F2) )?(?:0F (?:38 |3A )?)[0-9A-F]{2}(?:\/\d)?[mr]?\s+(\w+)/.exec(row)[1]))];
+export const simdNames = [...new Set(rows.map((row) => /^(?:VEX )?(?:(?:NP|66|F3|F2) )?(?:0F (?:38 |3A )?)[0-9A-F]{2}(?:\/\d)?[mr]?(?:\.\d)?\s+(\w+)/.exec(row)[1]))];

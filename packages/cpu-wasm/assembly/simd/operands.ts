@@ -16,6 +16,8 @@ export let size16: bool = false;
 export let anyRex: bool = false;
 export let regNumber: u32 = 0;
 export let rmNumber: u32 = 0;
+/** VEX.vvvv. */
+export let thirdNumber: u32 = 0;
 let record: u32 = 0;
 
 export const WORD_MEMORY: u32 = 0x100;
@@ -32,6 +34,7 @@ export function takeRecord(rec: u32): void {
   wide = (word & WORD_WIDE) != 0;
   size16 = (word & WORD_16) != 0;
   anyRex = (word & WORD_REX) != 0;
+  thirdNumber = (word >> 12) & 15;
   regNumber = load<u8>(rec, 2);
   rmNumber = load<u8>(rec, 3);
 }

@@ -1,9 +1,11 @@
 /** MMX to SSE4.2, AES, PCLMULQDQ: which operands an opcode has and what is done with them. Rows: generate/simd.mjs. */
-import { FPU_DP, FPU_DS, FPU_IP, FPU_CONTROL, FPU_CS, FPU_OPCODE, FPU_STATUS, MXCSR, MODE, MODE_64, MODE_SIZE_MASK } from '../../src/layout';
-import { fault, faultCode, GP, NM } from '../exceptions';
+import {
+  FPU_CONTROL, FPU_CS, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, FS, GS, MODE, MODE_64, MODE_SIZE_MASK, MXCSR, SEG_BASE, TSC_AUX,
+} from '../../src/layout';
+import { fault, faultCode, GP, NM, ud } from '../exceptions';
 import { setLazyFlags } from '../flags';
 import { loadAt, probeWrite, storeAt } from '../memory';
-import { cr0, CR0_EM, CR0_TS, cr4, CR4_OSFXSR, get, put, RAX, RCX, RDX } from '../state';
+import { cr0, CR0_EM, CR0_TS, cr4, CR4_FSGSBASE, CR4_OSFXSR, get, is64, put, RAX, RCX, RDX, segment } from '../state';
 import { setTags, setTop, signExponent, significand, st, status, summarize, setStatus, tags, top } from '../x87/stack';
 import { aes, carryless, keyAssist } from './crypto';
 import {
@@ -18,6 +20,8 @@ import {
   ALIGNED, ARITHMETIC, enterMmx, fromLow, getMm, getXmm, highOf, immediate, isMemory, join, key, load128, lowOf, memoryAddress, mmxAvailable, mxcsrBits, regNumber, rmNumber, setMm, setXmm, source128,
   source16, source32, source64, sourceMm, sseAvailable, store128, takeRecord, UNALIGNED, wide, xmmAt,
 } from './operands';
+import { xgetbv, xrstor, xsave, xsetbv } from './extended-state';
+import { vex } from './vex';
 import { compareStrings, indexOf, maskOf } from './strings';
 
 /** Prefix of an instruction in {@link key}. */
@@ -38,12 +42,26 @@ export function simd(rec: u32): void {
   const opcode = key & 0xff;
   if (map == 1) {
     if (opcode == 0xae) {
-      stateInstruction(rec);
+      if (prefix == PF3) segmentBases();
+      else stateInstruction(rec);
+      return;
+    }
+    if (opcode == 0x01) {
+      if (rmNumber & 1) xsetbv();
+      else xgetbv();
+      return;
+    }
+    if (opcode == 0xc7) {
+      // RDPID
+      if (wide || is64()) put<u64>(rmNumber << 3, load<u64>(TSC_AUX));
+      else put<u32>(rmNumber << 3, load<u32>(TSC_AUX));
       return;
     }
     if (isMmx(opcode, prefix)) mmxAvailable();
     else sseAvailable();
     map0f(rec, opcode, prefix);
+  } else if (map >= 4) {
+    vex();
   } else if (map == 2 && opcode >= 0xf0) {
     if (opcode == 0xf6) addWithFlag(prefix == P66 ? 1 : 0x800);
     else if (prefix == PF2) crc32(opcode == 0xf0);
@@ -54,6 +72,20 @@ export function simd(rec: u32): void {
     if (map == 2) map0f38(opcode, prefix);
     else map0f3a(opcode, prefix);
   }
+}
+
+/** RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE. */
+function segmentBases(): void {
+  if (!(cr4() & CR4_FSGSBASE)) ud();
+  const at = segment(regNumber & 1 ? GS : FS) + SEG_BASE;
+  if (!(regNumber & 2)) {
+    if (wide) put<u64>(rmNumber << 3, load<u64>(at));
+    else put<u32>(rmNumber << 3, load<u32>(at));
+    return;
+  }
+  const value = wide ? get<u64>(rmNumber << 3) : u64(get<u32>(rmNumber << 3));
+  if (i64(value) << 16 >> 16 != i64(value)) faultCode(GP, 0);
+  store<u64>(at, value);
 }
 
 /** Does the instruction touch MMX registers? */
@@ -732,6 +764,11 @@ function stringCompare(opcode: u32, imm: u32): void {
 
 function stateInstruction(rec: u32): void {
   const which = regNumber & 7;
+  if (which >= 4) {
+    if (which == 5) xrstor();
+    else xsave();
+    return;
+  }
   if (which >= 2) {
     sseAvailable();
     if (which == 2) {
@@ -752,6 +789,23 @@ function vectorRegisters(): u32 {
 }
 function saveImage(at: u64): void {
   probeWrite(at, 512);
+  saveX87(at);
+  storeAt<u32>(at + 24, load<u32>(MXCSR));
+  storeAt<u32>(at + 28, mxcsrBits());
+  if (cr4() & CR4_OSFXSR) saveXmm(at);
+}
+function restoreImage(at: u64): void {
+  loadAt<u8>(at + 511);
+  const mxcsr = loadAt<u32>(at + 24);
+  if (cr4() & CR4_OSFXSR && mxcsr & ~mxcsrBits()) faultCode(GP, 0);
+  restoreX87(at);
+  if (!(cr4() & CR4_OSFXSR)) return;
+  store<u32>(MXCSR, mxcsr);
+  restoreXmm(at);
+}
+
+/** The x87 part of an FXSAVE image. */
+export function saveX87(at: u64): void {
   storeAt<u16>(at, load<u16>(FPU_CONTROL));
   storeAt<u16>(at + 2, u16((status() & ~0x3800) | (top() << 11)));
   storeAt<u16>(at + 4, u16(tags()));
@@ -765,23 +819,12 @@ function saveImage(at: u64): void {
     storeAt<u32>(at + 16, load<u32>(FPU_DP));
     storeAt<u32>(at + 20, u32(load<u16>(FPU_DS)));
   }
-  storeAt<u32>(at + 24, load<u32>(MXCSR));
-  storeAt<u32>(at + 28, mxcsrBits());
   for (let i: u32 = 0; i < 8; i++) {
     storeAt<u64>(at + 32 + 16 * i, significand(st(i)));
     storeAt<u64>(at + 40 + 16 * i, u64(signExponent(st(i))));
   }
-  if (!(cr4() & CR4_OSFXSR)) return;
-  for (let i: u32 = 0; i < vectorRegisters(); i++) {
-    const value = getXmm(i);
-    storeAt<u64>(at + 160 + 16 * i, lowOf(value));
-    storeAt<u64>(at + 168 + 16 * i, highOf(value));
-  }
 }
-function restoreImage(at: u64): void {
-  loadAt<u8>(at + 511);
-  const mxcsr = loadAt<u32>(at + 24);
-  if (cr4() & CR4_OSFXSR && mxcsr & ~mxcsrBits()) faultCode(GP, 0);
+export function restoreX87(at: u64): void {
   const statusWord: u32 = loadAt<u16>(at + 2);
   store<u16>(FPU_CONTROL, u16((u32(loadAt<u16>(at)) & 0x1f3f) | 0x40));
   setTop((statusWord >> 11) & 7);
@@ -801,7 +844,15 @@ function restoreImage(at: u64): void {
     store<u64>(st(i), loadAt<u64>(at + 32 + 16 * i));
     store<u16>(st(i), loadAt<u16>(at + 40 + 16 * i), 8);
   }
-  if (!(cr4() & CR4_OSFXSR)) return;
-  store<u32>(MXCSR, mxcsr);
+}
+/** The XMM registers of the mode. */
+export function saveXmm(at: u64): void {
+  for (let i: u32 = 0; i < vectorRegisters(); i++) {
+    const value = getXmm(i);
+    storeAt<u64>(at + 160 + 16 * i, lowOf(value));
+    storeAt<u64>(at + 168 + 16 * i, highOf(value));
+  }
+}
+export function restoreXmm(at: u64): void {
   for (let i: u32 = 0; i < vectorRegisters(); i++) setXmm(i, join(loadAt<u64>(at + 160 + 16 * i), loadAt<u64>(at + 168 + 16 * i)));
 }
