@@ -6,7 +6,7 @@
 import {
   CURRENT_BLOCK, EVENT_EXCEPTION, EXCEPTION_CODE, EXCEPTION_DR6, EXCEPTION_HAS_CODE, EXCEPTION_KIND, EXCEPTION_VECTOR, INSTRUCTIONS, RIP,
 } from '../src/layout';
-import { instructionAddress, instructionsLeft } from './blocks';
+import { instructionAddress, instructionsLeft } from './position';
 import { unwind } from './bus';
 import { signal } from './state';
 

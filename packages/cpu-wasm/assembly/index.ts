@@ -3,7 +3,8 @@ import {
   A20_MASK, CODE_PAGES, CURRENT_BLOCK, CURRENT_RECORD, DELIVERING, DIRTY_DISPLAY, DIRTY_MIGRATION, EVENTS, EVENT_EXIT, EVENT_HALT, EXCEPTION_VECTOR, GPR, HALTED, INSTRUCTIONS, INTERRUPT_INJECTED, INTR_LINE,
   LIMIT, NMI_PENDING, PHYSICAL_RESERVED, POOL, POOL_NEXT, PSEUDO_ZERO, EVENT_EXCEPTION,
 } from '../src/layout';
-import { breakBlock, dropAll, dropPage, instructionAddress, instructionsLeft } from './blocks';
+import { breakBlock, dropAll, dropPage } from './code-pages';
+import { instructionAddress, instructionsLeft } from './position';
 import { interpret } from './generated/interpreter';
 import { getFlags as flags, setFlags as putFlags } from './flags';
 import { updateBreakpoints } from './instructions/debug-registers';

@@ -2,7 +2,7 @@
  * Delivery of interrupts and exceptions through the interrupt table or the IDT. SDM volume 3, chapter 6; virtual-8086 extensions, chapter 20.
  */
 import { CS, DS, ES, FS, GS, IDTR, SEG_SELECTOR, SS, TR } from '../src/layout';
-import { leaveTo } from './blocks';
+import { leaveTo } from './position';
 import { KIND_EXTERNAL, KIND_FAULT, KIND_INT3, KIND_SOFTWARE, NP, TS, faultCode, gp } from './exceptions';
 import { getFlags, setFlags } from './flags';
 import { beginFrame, beginFrame64, beginFrameOn, commitFrame, framePush, framePushSized, reserveFrame } from './frames';

@@ -6,7 +6,7 @@ import {
   A20_MASK, CODE_PAGES, DIRTY_DISPLAY, DIRTY_MIGRATION, INSTRUCTIONS, MAP, MAP_COUNT, MAP_IO, MAP_RAM, MAP_STRIDE, STOP,
 } from '../src/layout';
 import { mmioRead, mmioWrite } from './bus';
-import { breakBlock, codeWritten } from './blocks';
+import { breakBlock, codeWritten } from './code-pages';
 
 /** The range that answered last, to begin with: address of its MAP entry. */
 const LAST: u32 = memory.data<u32>([MAP]) as u32;

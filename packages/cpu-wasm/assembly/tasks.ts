@@ -5,7 +5,7 @@
  *     16-bit TSS  00 link  02 SP0 04 SS0 06 SP1 08 SS1 0A SP2 0C SS2  0E IP  10 FLAGS  12 AX … 20 DI  22 ES CS SS DS 28  2A LDT
  */
 import { CR0, CR3, CS, DS, ES, FS, GDTR, GPR, GS, LDTR, SEG_SELECTOR, SS, STEPPING, STEP_DR6, TR, EVENT_STEP } from '../src/layout';
-import { leaveTo } from './blocks';
+import { leaveTo } from './position';
 import { NP, SS_FAULT, TS, faultCode, gp } from './exceptions';
 import { getFlags, setFlags } from './flags';
 import { beginFrame, commitFrame, framePushSized } from './frames';

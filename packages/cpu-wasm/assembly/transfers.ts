@@ -2,7 +2,8 @@
  * Far jumps, calls and returns, and IRET: real, virtual-8086, protected and long mode. SDM volume 1, chapter 6; volume 2, CALL, JMP, RET, IRET.
  */
 import { CS, DS, EFLAGS, ES, FS, GS, NMI_BLOCKED, SEG_SELECTOR, SS, TR } from '../src/layout';
-import { canonicalTarget, leaveTo, nextAddress } from './blocks';
+import { canonicalTarget } from './branches';
+import { leaveTo, nextAddress } from './position';
 import { NP, SS_FAULT, TS, faultCode, gp } from './exceptions';
 import { getFlags, setFlags } from './flags';
 import { beginFrame, beginFrame64, beginFrameOn, commitFrame, framePushSized, reserveFrame } from './frames';

@@ -3,7 +3,7 @@ import { privileged } from '../privilege';
 import {
   CR0, CR2, CR3, CR4, CR8, CS, EFER, FEATURE_1_ECX, FEATURE_1_EDX, FEATURE_7_EBX, FEATURE_7_ECX, FS, PDPTE, PHYSICAL_RESERVED,
 } from '../../src/layout';
-import { leaveAfter } from '../blocks';
+import { leaveAfter } from '../position';
 import { notify } from '../bus';
 import { gp, ud } from '../exceptions';
 import { offsetOf, operand16, operandAddress, segmentOf } from '../memory';

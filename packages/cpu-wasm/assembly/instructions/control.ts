@@ -1,6 +1,6 @@
 /** Far transfers, interrupts by instruction, BOUND. */
 import { DR, EFER } from '../../src/layout';
-import { instructionAddress, leaveTo, nextAddress } from '../blocks';
+import { instructionAddress, leaveTo, nextAddress } from '../position';
 import { BP, BR, DB, KIND_INT3, KIND_SOFTWARE, KIND_TRAP, OF, fault, ud } from '../exceptions';
 import { overflow } from '../flags';
 import { interrupt } from '../interrupts';

@@ -1,7 +1,7 @@
 /** DR0 to DR7. SDM volume 3, chapter 17.2. */
 import { privileged } from '../privilege';
 import { BREAKPOINTS, DR, EVENTS, EXCEPTION_DR6 } from '../../src/layout';
-import { leaveAfter } from '../blocks';
+import { leaveAfter } from '../position';
 import { unwind } from '../bus';
 import { DB, gp, raise, ud } from '../exceptions';
 import { CR4_DE, cr4, get, is64, put, updateEvents } from '../state';

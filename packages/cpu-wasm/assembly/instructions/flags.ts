@@ -1,6 +1,6 @@
 /** Instructions about EFLAGS. */
 import { EVENTS, FLAG_AUX, HALTED, INTERRUPT_SHADOW, EVENT_HALT } from '../../src/layout';
-import { leaveAfter } from '../blocks';
+import { leaveAfter } from '../position';
 import { gp, ud } from '../exceptions';
 import { getFlags, lazyFlags, setCarryOverflow, setFlags, setLazyFlags } from '../flags';
 import { moveStack, popAt, pushAt } from '../memory';

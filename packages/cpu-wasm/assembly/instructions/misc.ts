@@ -1,7 +1,7 @@
 /** Invalid opcodes, WAIT, system management. */
 import { DS, EVENT_HALT, HALTED } from '../../src/layout';
 import { bt, btc, btr, bts } from '../alu';
-import { leaveAfter } from '../blocks';
+import { leaveAfter } from '../position';
 import { GP, NM, fault, faultCode, ud } from '../exceptions';
 import { signExtend } from '../flags';
 import { address, loadAt, offsetOf, probeWrite, segmentOf, storeAt } from '../memory';

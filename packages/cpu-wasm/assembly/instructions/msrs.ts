@@ -5,12 +5,12 @@ import {
   MCG_STATUS, MISC_ENABLE, MTRR_DEFTYPE, MTRR_FIXED, MTRR_VARIABLE, PAT, SEG_BASE, STAR, SYSENTER_CS, SYSENTER_EIP, SYSENTER_ESP, TSC_ADJUST,
   TSC_AUX, TSC_DEADLINE, TSC_OFFSET,
 } from '../../src/layout';
-import { leaveAfter } from '../blocks';
+import { leaveAfter } from '../position';
 import { notify, timestamp } from '../bus';
 import { gp } from '../exceptions';
 import { CR0_PG, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, RAX, RCX, RDX, cr0, feature, get, put, segment, segmentBase, updateMode } from '../state';
 import { flushTlb } from '../tlb';
-import { tsc } from './identification';
+import { isIntel, tsc } from './identification';
 
 export function isCanonical(value: u64): bool {
   return i64(value) << 16 >> 16 == i64(value);
@@ -68,6 +68,8 @@ export function rdmsr(rec: u32): void {
       case 0xfe: value = 0x508; break; // 8 variable ranges, fixed ranges, write-combining
       case 0x179: value = load<u64>(MCG_CAP); break;
       case 0x17b: value = load<u64>(MCG_CTL); break;
+      case 0xc0010010: // SYSCFG: no fixed-range extensions
+      case 0xc0010015: if (isIntel()) gp(0); break; // HWCR
       case 0xc0000080: if (!eferExists()) gp(0); value = load<u64>(EFER); break;
       case 0xc0000103: if (!feature(FEATURE_80000001_EDX, 27)) gp(0); value = load<u64>(TSC_AUX); break;
       default: gp(0);
@@ -112,6 +114,8 @@ export function wrmsr(rec: u32): i32 {
       notify(0x1b);
       return leaveAfter();
     case 0x17: gp(0); return 0;
+    case 0xc0010010:
+    case 0xc0010015: if (isIntel() || value) gp(0); return 0;
     case 0x8b:
     case 0x79: return 0;
     case 0x17b:

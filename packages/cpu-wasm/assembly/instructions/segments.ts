@@ -1,6 +1,6 @@
 /** Instructions about segments, descriptors and system tables. */
 import { CS, GDTR, IDTR, INTERRUPT_SHADOW, LDTR, MODE, SEG_BASE, SEG_LIMIT, SS, TR } from '../../src/layout';
-import { leaveAfter } from '../blocks';
+import { leaveAfter } from '../position';
 import { gp, ud } from '../exceptions';
 import { lazyFlags, setLazyFlags } from '../flags';
 import { loadAt, operand16, operandAddress, storeAt } from '../memory';

@@ -7,7 +7,7 @@ import {
   DS, EFLAGS, ES, EVENTS, GPR, INSTRUCTIONS, SEG_BASE, SEG_READ_HIGH, SEG_READ_LOW, SEG_WRITE_HIGH, SEG_WRITE_LOW, STOP, TLB_ENTRIES, TLB_READ, TLB_SET, TLB_WRITE, EVENT_PATCHED,
 } from '../../src/layout';
 import { sub } from '../alu';
-import { instructionAddress, leaveTo } from '../blocks';
+import { instructionAddress, leaveTo } from '../position';
 import { zero } from '../flags';
 import { address, loadAt, probeWrite, segmentOf, storeAt } from '../memory';
 import { FLAG_DF, FLAG_TF, RAX, RCX, RDI, RDX, RSI, eflags, get, is64, put, segment } from '../state';

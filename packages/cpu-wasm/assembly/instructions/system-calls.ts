@@ -1,7 +1,7 @@
 /** SYSENTER, SYSEXIT, SYSCALL, SYSRET. SDM volume 3, chapter 5.8.7. */
 import { privileged } from '../privilege';
 import { CS, CSTAR, FMASK, LSTAR, SS, STAR, SYSENTER_CS, SYSENTER_EIP, SYSENTER_ESP } from '../../src/layout';
-import { leaveTo, nextAddress } from '../blocks';
+import { leaveTo, nextAddress } from '../position';
 import { gp, ud } from '../exceptions';
 import { getFlags, setFlags } from '../flags';
 import {

@@ -3,7 +3,7 @@
  * The order in each: operands (which may fault), computation on globals, memory results (which may fault), registers, status.
  */
 import { CS, FEATURE_1_EDX, FPU_CONTROL, FPU_CS, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, GPR, SEG_SELECTOR } from '../../src/layout';
-import { instructionAddress } from '../blocks';
+import { instructionAddress } from '../position';
 import { fault, MF, NM, ud } from '../exceptions';
 import { condition } from '../flags';
 import { loadAt, offsetOf, operandAddress, probeWrite, segmentOf, storeAt } from '../memory';
