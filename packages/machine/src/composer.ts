@@ -49,6 +49,12 @@ export interface LocalApic {
   setTaskPriority(value: number): void;
 }
 
+/** CPUID leaf 1: EAX and EDX. */
+export interface ProcessorIdentity {
+  readonly signature: number;
+  readonly features: number;
+}
+
 /** General registers that a device behind a port may read and change while the access is served (VMware's backdoor). */
 export interface RegisterAccess {
   registers(): GeneralRegisters;
@@ -73,6 +79,7 @@ export interface ComposerMachine {
   readonly nmiPin: InputPin;
   /** Whether the processor's model has a local APIC. */
   readonly hasApic: boolean;
+  readonly processor: ProcessorIdentity;
   /** General registers of the processor that executes a port access. */
   readonly backdoor: RegisterAccess;
   /** INIT: the processor starts over, memory and devices stay. */

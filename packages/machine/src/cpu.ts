@@ -6,6 +6,7 @@ import {
   CpuState,
   cpuCommonDescription,
   cpuDescription,
+  cpuidLookup,
   cpuidTable,
   isImplemented,
   layout,
@@ -17,7 +18,7 @@ import {
   type Target,
 } from '@pagurus/cpu-wasm';
 import { type Device, section } from '@pagurus/device-model';
-import type { RegisterAccess } from './composer.js';
+import type { ProcessorIdentity, RegisterAccess } from './composer.js';
 import type { BootRegisters } from './loader/index.js';
 
 /** The processor as a part of the machine. */
@@ -31,6 +32,7 @@ export interface MachineCpu {
   setRegisters(registers: BootRegisters): void;
   /** Whether CPUID shows a local APIC; the machine then has to have one. */
   readonly hasApic: boolean;
+  readonly identity: ProcessorIdentity;
   /** MSR IA32_APIC_BASE as the processor has it; the APIC's section carries it. */
   apicBase(): number;
   setApicBase(value: number): void;
@@ -86,6 +88,7 @@ export function makeCpu(module: WebAssembly.Module, options: MachineCpuOptions):
   const state = new CpuState(options.target);
   const common = new CpuCommonState();
   const hasApic = configuration.features.has('apic');
+  const [eax, , , edx] = cpuidLookup(cpuidTable(configuration), 1, 0);
   /** Pending until the first instruction after `at`. */
   let poll = { request: 0, at: 0 };
   const word = (value: number) => (options.target === 'i386' ? value : BigInt(value));
@@ -111,6 +114,7 @@ export function makeCpu(module: WebAssembly.Module, options: MachineCpuOptions):
       },
     },
     hasApic,
+    identity: { signature: eax, features: edx },
     apicBase: () => view().getUint32(layout.APIC_BASE, true),
     setApicBase: (value) => view().setUint32(layout.APIC_BASE, value, true),
     taskPriorityClass: () => view().getUint32(layout.CR8, true) & 15,

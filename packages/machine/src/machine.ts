@@ -295,6 +295,7 @@ export class Machine implements MigrationTarget {
       requestShutdown: (reason, exitCode) => this.requestShutdown(reason, exitCode),
       interruptPin,
       hasApic: this.cpuPart.hasApic,
+      processor: this.cpuPart.identity,
       backdoor: this.cpuPart.backdoor,
       requestInit: () => {
         this.pendingInit = true;

@@ -6,6 +6,8 @@ export interface PcMachineProperties {
   readonly acpiTablesSize: number;
   readonly rsdpInRam: boolean;
   readonly vapicRomInRam: boolean;
+  readonly cpuHotplugRegisters: boolean;
+  readonly smbios: boolean;
 }
 
 /**
@@ -27,6 +29,13 @@ export const pcMachineObject = defineDevice<PcMachineProperties>({
     acpiTablesSize: { name: 'x-acpi-tables-size', type: 'size', default: 0x20000, doc: 'bytes of the block of ACPI tables' },
     rsdpInRam: { name: 'x-rsdp-in-ram', type: 'bool', default: true, doc: 'the root pointer is a RAM block' },
     vapicRomInRam: { name: 'x-vapic-rom-in-ram', type: 'bool', default: false, doc: 'the ROM kvmvapic.bin is a RAM block' },
+    cpuHotplugRegisters: {
+      name: 'x-cpu-hotplug-registers',
+      type: 'bool',
+      default: true,
+      doc: 'the ACPI tables use the processor registers; off up to machine 2.6',
+    },
+    smbios: { name: 'x-smbios', type: 'bool', default: true, doc: 'SMBIOS tables come from the machine; off up to machine 2.0' },
   },
   create() {
     throw new Error('pc-machine: an object for properties only; it has no device');
@@ -38,8 +47,9 @@ export const pcMachinePackage: DevicePackage = {
   name: '@pagurus/machine',
   types: [],
   compat: {
+    '2.6': { 'pc-machine': { 'x-cpu-hotplug-registers': 'off' } },
     '2.2': { 'pc-machine': { 'x-rsdp-in-ram': 'off' } },
-    '2.0': { 'pc-machine': { 'x-acpi-tables-size': '0x2000' } },
+    '2.0': { 'pc-machine': { 'x-acpi-tables-size': '0x2000', 'x-smbios': 'off' } },
     '1.7': { 'pc-machine': { 'x-bios-size': '0x20000', 'x-vapic-rom-in-ram': 'on' } },
     '1.6': { 'pc-machine': { 'x-acpi-build': 'off', 'x-vapic-rom-in-ram': 'off' } },
   },

@@ -21,6 +21,7 @@ import type { DevicePackage } from '@pagurus/device-model';
 import type { Composer } from '../composer.js';
 import { defineMachine, MachineError, type MachineType } from '../machine-type.js';
 import { addAcpiBlocks } from './acpi-blocks.js';
+import { addFirmwareTables } from './firmware-tables.js';
 import { bootKernel } from './kernel.js';
 import { type PcMachineProperties, pcMachineObject, pcMachinePackage } from './pc-machine.js';
 import { addIsaDevices, addMemory, type IsaParts, offerIsaBus, tellFirmware } from './pc-parts.js';
@@ -83,7 +84,7 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
       addVga(composer, bus);
       addIde(composer, on(0x09), parts);
       if (properties.acpi) addPowerManagement(composer, on(0x0b), parts, machine);
-      addAcpiBlocks(composer, { ...machine, acpiBuild: machine.acpiBuild && properties.acpi });
+      const blocks = addAcpiBlocks(composer, { ...machine, acpiBuild: machine.acpiBuild && properties.acpi });
 
       composer.offerBus({
         kind: 'pci',
@@ -94,6 +95,7 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
       });
       offerIsaBus(composer, parts);
       tellFirmware(composer, parts, layout);
+      addFirmwareTables(composer, { blocks, bus, fwCfg: parts.fwCfg, layout, machine });
       bootKernel(composer, layout);
     },
   });
