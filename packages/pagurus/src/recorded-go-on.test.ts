@@ -52,7 +52,7 @@ describe.skipIf(!shared)('live guests of QEMU go on', () => {
   it.each(guests.map((entry) => [nameOf(entry), entry] as const))('%s', async (_, entry: Recording) => {
     const sidecar = sidecarOf(entry);
     const { machine, console } = await counterpart(entry, sidecar, { icount: { shift: 3, sleep: false } });
-    const capabilities = sidecar.capabilities_set_on_source['mapped-ram'] ? ['mapped-ram'] : [];
+    const capabilities = sidecar.capabilities_set_on_source?.['mapped-ram'] ? ['mapped-ram'] : [];
     await load(machine, await withoutAbsentStorage(bytesOf(entry), machine), capabilities);
     const before = work(blockBytes(machine, 'pc.ram')!);
     expect(invariant(before.values)).toBeUndefined();

@@ -9,12 +9,14 @@ import type { BlockBackend, CharacterBackend, NetworkBackend } from '@pagurus/de
 import type { Machine, MachineConfig } from '@pagurus/machine';
 import { bytesChannel, type HostTimer, incoming, parseStream } from '@pagurus/migration';
 import { createMachine } from '../src/index.js';
+import { saved } from '../src/testing.js';
 
 export const shared = process.env.PAGURUS_SHARED;
 const unpacked = process.env.PAGURUS_STREAMS ?? join(tmpdir(), 'streams');
 const root = shared ? join(shared, 'qemu/streams') : '';
 
 export interface Recording {
+  /** Path of the file that describes it. */
   readonly sidecar: string;
   readonly kind: string;
   readonly qemu_version: string;
@@ -28,8 +30,8 @@ export interface Recording {
 export interface Sidecar {
   readonly command: readonly string[];
   readonly sections: readonly (readonly unknown[])[];
-  readonly capabilities_set_on_source: { readonly [name: string]: boolean };
-  readonly ram_blocks_after_load?: readonly { readonly id: string; readonly length: number; readonly sha256: string }[];
+  readonly capabilities_set_on_source?: { readonly [name: string]: boolean };
+  readonly ram_blocks_after_load?: readonly { readonly id: string; readonly length: number; readonly sha256?: string }[];
   readonly source_hmp_after_stop?: { readonly [command: string]: readonly string[] };
 }
 
@@ -75,7 +77,11 @@ export interface Counterpart {
 const nowhere = (): CharacterBackend => ({ write() {}, connect() {} });
 
 /** A machine of ours for a recorded command line, with firmware of the right size but no contents. */
-export async function counterpart(recording: Recording, sidecar: Sidecar, extra: MachineConfig = {}): Promise<Counterpart> {
+export async function counterpart(
+  recording: Pick<Recording, 'program'>,
+  sidecar: Sidecar,
+  extra: MachineConfig = {},
+): Promise<Counterpart> {
   let text = '';
   const dbg: CharacterBackend = {
     write: (bytes) => {
@@ -264,4 +270,30 @@ export async function withoutAbsentStorage(stream: Uint8Array, machine: Machine)
   });
   parts.push(stream.subarray(from));
   return new Uint8Array(Buffer.concat(parts));
+}
+
+/** Sections that a machine saves otherwise than the stream that it was loaded from had them. */
+export async function changedSections(stream: Uint8Array, machine: Machine): Promise<string[]> {
+  const problems: string[] = [];
+  const again = await sectionsOf(await saved(machine));
+  const before = await sectionsOf(stream);
+  for (const [key, bytes] of before) {
+    const own = again.get(key);
+    if (!own) problems.push(`section ${key} not saved`);
+    else if (!Buffer.from(own).equals(bytes)) {
+      const at = bytes.findIndex((byte, i) => byte !== own[i]);
+      const part = (data: Uint8Array) => Buffer.from(data.subarray(at, at + 8)).toString('hex');
+      problems.push(`section ${key} at ${at}: ${part(bytes)} / ${part(own)} (${bytes.length} / ${own.length} bytes)`);
+    }
+  }
+  for (const key of again.keys()) if (!before.has(key)) problems.push(`section ${key} saved, not in the stream`);
+  return problems;
+}
+
+/** Lines of `info registers` that are not as recorded. */
+export function changedRegisters(recorded: readonly string[], machine: Machine): string[] {
+  const ours = machine.registersText().split('\n');
+  return recorded
+    .filter((line) => line !== '')
+    .flatMap((line, i) => (line.trimEnd() === ours[i]?.trimEnd() ? [] : [`register line: ${line} / ${ours[i]}`]));
 }
