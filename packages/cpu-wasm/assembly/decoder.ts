@@ -2,9 +2,7 @@
  * The decoder: prefixes, opcode maps, modrm and immediates, all by the tables that assembly/generate makes from isa.mjs. What a
  * mnemonic becomes is decided in emit.ts.
  */
-import {
-  CS, DS, ES, FS, GS, MODE, MODE_16, MODE_32, MODE_64, MODE_FLAT, MODE_PROTECTED, MODE_SIZE_MASK, PSEUDO_RIP, PSEUDO_ZERO, SS,
-} from '../src/layout';
+import { CS, DS, ES, FS, GS, MODE, MODE_32, MODE_64, MODE_FLAT, MODE_PROTECTED, MODE_SIZE_MASK, PSEUDO_RIP, PSEUDO_ZERO, SS } from '../src/layout';
 import { emit, emitInvalid, emitTooLong } from './emit';
 import { END } from './generated/ops';
 import { ENTRIES, FORMS, SEMANTICS, featureBit, featureWord } from './generated/tables';

@@ -4,13 +4,13 @@
  */
 import { DS, FEATURE_7_EBX, FEATURE_80000001_ECX, MODE, MODE_64, MODE_STACK32, PSEUDO_T0, PSEUDO_T1, PSEUDO_ZERO } from '../src/layout';
 import {
-  OPERAND_E, OPERAND_G, OPERAND_I, OPERAND_NONE, OPERAND_S, addressSize, codeSize, decodedLength, emitEnd, flatMode, immediate, immediate2, immediateHigh,
-  implicitKind, isMemory, kind0, kind1, kind2, memoryBase, memoryDisplacement, memoryIndex, memoryKind, operandSize, register0, register1, register2, repeat,
-  size0, size1, stackKind, startOffset, opcodeByte, opcodeMap, mandatoryPrefix, modrm, rex, thirdRegister,
+  OPERAND_E, OPERAND_G, OPERAND_I, OPERAND_NONE, addressSize, codeSize, decodedLength, emitEnd, immediate, immediate2, immediateHigh, implicitKind,
+  isMemory, kind0, kind1, kind2, mandatoryPrefix, memoryBase, memoryDisplacement, memoryIndex, memoryKind, modrm, opcodeByte, opcodeMap,
+  operandSize, register0, register1, register2, repeat, rex, size0, size1, stackKind, startOffset, thirdRegister,
 } from './decoder';
+import { feature } from './state';
 import * as Op from './generated/ops';
 import * as T from './generated/tables';
-import { feature } from './state';
 
 // ---------------------------------------------------------------- records
 

@@ -6,8 +6,8 @@
 import {
   CURRENT_BLOCK, EVENT_EXCEPTION, EXCEPTION_CODE, EXCEPTION_DR6, EXCEPTION_HAS_CODE, EXCEPTION_KIND, EXCEPTION_VECTOR, INSTRUCTIONS, RIP,
 } from '../src/layout';
-import { instructionAddress, instructionsLeft } from './position';
 import { unwind } from './bus';
+import { instructionAddress, instructionsLeft } from './position';
 import { signal } from './state';
 
 export const KIND_FAULT: u32 = 0;

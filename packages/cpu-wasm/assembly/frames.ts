@@ -5,8 +5,8 @@
 import { SEG_BASE, SEG_FLAGS, SEG_LIMIT, SS } from '../src/layout';
 import { SS_FAULT, faultCode } from './exceptions';
 import { probeWriteAs, stackMask, storeAs } from './memory';
-import { RSP, DESC_B, DESC_CE, cpl, get, is64, put, segment } from './state';
 import { descriptorBase, descriptorLimit } from './segments';
+import { DESC_B, DESC_CE, RSP, cpl, get, is64, put, segment } from './state';
 
 let base: u64 = 0;
 let mask: u64 = 0;

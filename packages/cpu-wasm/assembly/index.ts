@@ -1,16 +1,17 @@
 /** What the host sees of the module. Values wider than 32 bits go through the state block or as f64. */
 import {
-  A20_MASK, CODE_PAGES, CURRENT_BLOCK, CURRENT_RECORD, DELIVERING, DIRTY_DISPLAY, DIRTY_MIGRATION, EVENTS, EVENT_EXIT, EVENT_HALT, EXCEPTION_VECTOR, GPR, HALTED, INSTRUCTIONS, INTERRUPT_INJECTED, INTR_LINE,
-  LIMIT, NMI_PENDING, PHYSICAL_RESERVED, POOL, POOL_NEXT, PSEUDO_ZERO, EVENT_EXCEPTION,
+  A20_MASK, CODE_PAGES, DELIVERING, DIRTY_DISPLAY, DIRTY_MIGRATION, EVENTS, EVENT_EXCEPTION, EVENT_EXIT, EVENT_HALT, EVENT_PATCHED, EXCEPTION_VECTOR, GPR, HALTED,
+  INSTRUCTIONS, INTR_LINE, LIMIT, NMI_PENDING, POOL, POOL_NEXT, PSEUDO_ZERO,
 } from '../src/layout';
 import { breakBlock, dropAll, dropPage } from './code-pages';
-import { instructionAddress, instructionsLeft } from './position';
-import { interpret } from './generated/interpreter';
 import { getFlags as flags, setFlags as putFlags } from './flags';
+import { interpret } from './generated/interpreter';
 import { updateBreakpoints } from './instructions/debug-registers';
-import { forgetRange, gate, hostOf, markDirty, afterCallback } from './physical';
 import { NO_ADDRESS, READ, walk } from './paging';
-import { unsignal, signal, updateEvents, updateMode, updateSegment, updateStop } from './state';
+import { afterCallback, forgetRange, hostOf, markDirty } from './physical';
+import { instructionAddress, instructionsLeft } from './position';
+import { rewind } from './exceptions';
+import { signal, unsignal, updateEvents, updateMode, updateSegment, updateStop } from './state';
 import { clearTlb, flushTlb, protectPages } from './tlb';
 
 /** Once, after the memory is there. */
@@ -31,6 +32,11 @@ export function run(limit: f64): i32 {
 /** Goes on after an unwinding. */
 export function resume(): i32 {
   return interpret();
+}
+/** After an error of the host's in a callback: as before the instruction that met it. */
+export function abandon(): void {
+  rewind();
+  signal(EVENT_PATCHED);
 }
 export function setLimit(limit: f64): void {
   store<i64>(LIMIT, i64(limit));

@@ -2,17 +2,19 @@
  * Delivery of interrupts and exceptions through the interrupt table or the IDT. SDM volume 3, chapter 6; virtual-8086 extensions, chapter 20.
  */
 import { CS, DS, ES, FS, GS, IDTR, SEG_SELECTOR, SS, TR } from '../src/layout';
-import { leaveTo } from './position';
-import { KIND_EXTERNAL, KIND_FAULT, KIND_INT3, KIND_SOFTWARE, NP, TS, faultCode, gp } from './exceptions';
+import { KIND_FAULT, KIND_INT3, KIND_SOFTWARE, NP, TS, faultCode, gp } from './exceptions';
 import { getFlags, setFlags } from './flags';
 import { beginFrame, beginFrame64, beginFrameOn, commitFrame, framePush, framePushSized, reserveFrame } from './frames';
 import { systemLoad } from './memory';
+import { leaveTo } from './position';
 import {
-  checkStackSegment, descriptorLimit, dplOf, fetchDescriptor, high, isNull, loadCache, loadNull, low, markAccessed, stackFromTss, stackFromTss64, tssSelector, tssStack, typeOf,
+  checkStackSegment, descriptorLimit, dplOf, fetchDescriptor, high, isNull, loadCache, loadNull, low, markAccessed, stackFromTss, stackFromTss64,
+  tssSelector, tssStack,
 } from './segments';
 import {
-  CR4_VME, DESC_A, DESC_B, DESC_CE, DESC_CODE, DESC_G, DESC_L, DESC_P, DESC_RW, DESC_S, FLAG_AC, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VIF, FLAG_VIP,
-  FLAG_VM, RSP, cpl, cr4, eflags, get, iopl, is64, longMode, put, protectedMode, segment, segmentBase, segmentLimit, selector, setSegment, updateEvents, updateMode, vm86,
+  CR4_VME, DESC_A, DESC_B, DESC_CE, DESC_CODE, DESC_G, DESC_L, DESC_P, DESC_RW, DESC_S, FLAG_AC, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF,
+  FLAG_VIF, FLAG_VM, RSP, cpl, cr4, eflags, get, iopl, longMode, protectedMode, segment, segmentBase, segmentLimit, selector, setSegment,
+  updateEvents, updateMode, vm86,
 } from './state';
 import { TASK_INTERRUPT, taskSwitch } from './tasks';
 import { taskGateTarget } from './transfers';

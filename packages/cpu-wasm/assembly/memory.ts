@@ -4,16 +4,15 @@
  * (`loadAt`, `storeAt`, `address` …) do not return from a fault.
  */
 import {
-  CURRENT_RECORD, GPR, MODE, MODE_STACK32, PSEUDO_ZERO, SEG_BASE, SEG_READ_HIGH, SEG_READ_LOW, SEG_WRITE_HIGH, SEG_WRITE_LOW, SS, TLB_ENTRIES, TLB_READ,
-  TLB_SET, TLB_WRITE, TLB_SET_STRIDE, TLB, FS, SEGMENTS, SEGMENT_STRIDE,
+  CODE_PAGES, CURRENT_RECORD, FS, GPR, MODE_STACK32, PSEUDO_ZERO, SEGMENTS, SEGMENT_STRIDE, SEG_BASE, SEG_READ_HIGH, SEG_READ_LOW, SEG_WRITE_HIGH,
+  SEG_WRITE_LOW, SS, TLB, TLB_ENTRIES, TLB_READ, TLB_SET, TLB_SET_STRIDE, TLB_WRITE,
 } from '../src/layout';
 import { unwind } from './bus';
 import { AC, GP, SS_FAULT, raise } from './exceptions';
-import { lastWalkFlags, NO_ADDRESS, READ, WRITE, walk, KERNEL_SET, USER_SET } from './paging';
+import { KERNEL_SET, NO_ADDRESS, READ, USER_SET, WRITE, lastWalkFlags, walk } from './paging';
 import { hostOf, readPhysical, touch, writableHostOf, writePhysical } from './physical';
 import { CR4_SMAP, RBP, RSP, cr4, faulted, get, is64, mode, put, segment } from './state';
 import { fill } from './tlb';
-import { CODE_PAGES } from '../src/layout';
 
 /** The set that stays empty: alignment is checked. */
 const CHECKING_SET: u32 = TLB + 2 * TLB_SET_STRIDE;

@@ -2,9 +2,7 @@
  * The physical address space: the flat map that the machine pushes, RAM in this memory, dirty bitmaps, and the note of which
  * pages hold decoded code.
  */
-import {
-  A20_MASK, CODE_PAGES, DIRTY_DISPLAY, DIRTY_MIGRATION, INSTRUCTIONS, MAP, MAP_COUNT, MAP_IO, MAP_RAM, MAP_STRIDE, STOP,
-} from '../src/layout';
+import { A20_MASK, CODE_PAGES, DIRTY_DISPLAY, DIRTY_MIGRATION, INSTRUCTIONS, MAP, MAP_COUNT, MAP_IO, MAP_RAM, MAP_STRIDE, STOP } from '../src/layout';
 import { mmioRead, mmioWrite } from './bus';
 import { breakBlock, codeWritten } from './code-pages';
 

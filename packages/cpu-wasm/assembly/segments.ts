@@ -1,11 +1,12 @@
 /**
  * Descriptors and segment registers. SDM volume 3, chapters 3 and 5. Faults do not return.
  */
-import { CS, GDTR, LDTR, MODE, SEGMENTS, SEG_BASE, SEG_SELECTOR, SS, TR } from '../src/layout';
-import { GP, NP, SS_FAULT, TS, faultCode, gp } from './exceptions';
+import { GDTR, LDTR, SEG_BASE, SEG_SELECTOR, SS, TR } from '../src/layout';
+import { NP, SS_FAULT, TS, faultCode, gp } from './exceptions';
 import { systemLoad, systemStore } from './memory';
 import {
-  DESC_A, DESC_CE, DESC_CODE, DESC_P, DESC_RW, DESC_S, cpl, is64, longMode, protectedMode, segment, segmentBase, segmentLimit, setSegment, updateMode,
+  DESC_A, DESC_CE, DESC_CODE, DESC_P, DESC_RW, DESC_S, cpl, is64, longMode, protectedMode, segment, segmentBase, segmentLimit, setSegment,
+  updateMode,
 } from './state';
 
 /** The descriptor last fetched: its two dwords, its address; of a 16-byte system descriptor the third dword. */

@@ -4,17 +4,17 @@
  *     32-bit TSS  00 link  04 ESP0 08 SS0 0C ESP1 10 SS1 14 ESP2 18 SS2  1C CR3  20 EIP  24 EFLAGS  28 EAX … 44 EDI  48 ES CS SS DS FS GS 5C  60 LDT  64 T, I/O map
  *     16-bit TSS  00 link  02 SP0 04 SS0 06 SP1 08 SS1 0A SP2 0C SS2  0E IP  10 FLAGS  12 AX … 20 DI  22 ES CS SS DS 28  2A LDT
  */
-import { CR0, CR3, CS, DS, ES, FS, GDTR, GPR, GS, LDTR, SEG_SELECTOR, SS, STEPPING, STEP_DR6, TR, EVENT_STEP } from '../src/layout';
-import { leaveTo } from './position';
+import { CR0, CR3, CS, DS, ES, EVENT_STEP, FS, GDTR, GPR, GS, LDTR, SS, STEPPING, STEP_DR6, TR } from '../src/layout';
 import { NP, SS_FAULT, TS, faultCode, gp } from './exceptions';
 import { getFlags, setFlags } from './flags';
 import { beginFrame, commitFrame, framePushSized } from './frames';
 import { systemLoad, systemStore } from './memory';
+import { leaveTo } from './position';
 import {
   at, descriptorBase, descriptorLimit, dplOf, fetchDescriptor, high, isNull, loadCache, loadNull, loadVm86, low, markAccessed, typeOf,
 } from './segments';
 import {
-  CR0_PG, CR0_TS, CR4_PAE, DESC_CE, DESC_CODE, DESC_P, DESC_RW, DESC_S, FLAG_NT, FLAG_VM, cpl, cr0, cr4, put, segment, segmentBase, segmentFlags, segmentLimit,
+  CR0_PG, CR0_TS, CR4_PAE, DESC_CE, DESC_CODE, DESC_P, DESC_RW, DESC_S, FLAG_NT, FLAG_VM, cr0, cr4, put, segmentBase, segmentFlags, segmentLimit,
   selector, setSegment, signal, updateEvents, updateMode,
 } from './state';
 import { flushTlb } from './tlb';

@@ -1,21 +1,20 @@
 /**
  * Far jumps, calls and returns, and IRET: real, virtual-8086, protected and long mode. SDM volume 1, chapter 6; volume 2, CALL, JMP, RET, IRET.
  */
-import { CS, DS, EFLAGS, ES, FS, GS, NMI_BLOCKED, SEG_SELECTOR, SS, TR } from '../src/layout';
-import { canonicalTarget } from './branches';
-import { leaveTo, nextAddress } from './position';
+import { CS, DS, ES, FS, GS, NMI_BLOCKED, SEG_SELECTOR, SS, TR } from '../src/layout';
 import { NP, SS_FAULT, TS, faultCode, gp } from './exceptions';
 import { getFlags, setFlags } from './flags';
 import { beginFrame, beginFrame64, beginFrameOn, commitFrame, framePushSized, reserveFrame } from './frames';
 import { loadAt, moveStack, popAt, stackMask, systemLoad } from './memory';
+import { leaveTo, nextAddress } from './position';
 import {
-  at, checkStackSegment, dplOf, descriptorLimit, dropInnerSegment, fetchDescriptor, fetchUpper, high, high2, isNull, loadCache, loadNull, loadVm86, low, markAccessed,
-  stackFromTss, stackFromTss64, tssSelector, tssStack, typeOf,
+  checkStackSegment, descriptorLimit, dplOf, dropInnerSegment, fetchDescriptor, fetchUpper, high, high2, isNull, loadCache, loadVm86, low,
+  markAccessed, stackFromTss, stackFromTss64, tssSelector, tssStack, typeOf,
 } from './segments';
 import {
-  CR0_PE, DESC_B, DESC_CE, DESC_CODE, DESC_L, DESC_P, DESC_S, FLAG_AC, FLAG_CF, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VIF,
-  FLAG_VIP, FLAG_VM, FLAGS_LAZY, RSP, cpl, cr0, cr4, eflags, get, iopl, is64, longMode, protectedMode, put, segment, segmentBase, segmentLimit, selector, setSegment,
-  updateEvents, updateMode, updateSegment, vm86, CR4_VME, DESC_A, DESC_RW, DESC_G,
+  CR4_VME, DESC_A, DESC_B, DESC_CE, DESC_CODE, DESC_G, DESC_L, DESC_P, DESC_RW, DESC_S, FLAGS_LAZY, FLAG_AC, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL,
+  FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VIF, FLAG_VIP, FLAG_VM, RSP, cpl, cr4, eflags, get, iopl, is64, longMode, protectedMode, put, segment,
+  segmentBase, segmentLimit, selector, setSegment, updateEvents, updateMode, vm86,
 } from './state';
 import { TASK_CALL, TASK_IRET, TASK_JUMP, taskSwitch } from './tasks';
 

@@ -246,12 +246,15 @@ describe('leaving', () => {
 
   it('lets errors of the machine through, at the instruction that met them', () => {
     const bench = new Bench();
-    bench.flat(0x1000, 0x90, 0xe6, 0x80);
+    bench.flat(0x1000, 0x90, 0xe6, 0x80, HLT);
     bench.onPortWrite = () => {
       throw new Error('no such port');
     };
     expect(() => bench.run()).toThrow('no such port');
-    expect(bench.rip).toBe(0x1001);
+    expect([bench.rip, bench.cpu.instructions]).toEqual([0x1001, 1]);
+    bench.onPortWrite = () => {};
+    expect(bench.run()).toBe('halted');
+    expect(bench.cpu.instructions).toBe(3);
   });
 });
 

@@ -25,6 +25,7 @@ interface CpuExports extends RamExports {
   initialize(): void;
   run(limit: number): number;
   resume(): number;
+  abandon(): void;
   setLimit(limit: number): void;
   requestExit(): void;
   retired(): number;
@@ -211,7 +212,10 @@ export class Cpu implements CpuPort {
         try {
           return EXITS[fresh ? this.exports.run(limit) : this.exports.resume()]!;
         } catch (error) {
-          if (error !== UNWIND) throw error;
+          if (error !== UNWIND) {
+            this.exports.abandon();
+            throw error;
+          }
           fresh = false;
         }
       }

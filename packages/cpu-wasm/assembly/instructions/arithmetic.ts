@@ -1,9 +1,9 @@
 /** Multiplication and division on the accumulator, BCD, CMPXCHG8B/16B. */
 import { mulHigh, mulHighSigned } from '../alu';
 import { DE, fault, gp } from '../exceptions';
-import { carry, lazyFlags, overflow, setAddition, setLazyFlags, setLogic, setResult, signExtend } from '../flags';
+import { carry, lazyFlags, setLazyFlags, setLogic, setResult, signExtend } from '../flags';
 import { loadAt, operandAddress, probeWrite, storeAt } from '../memory';
-import { AH, FLAG_AF, FLAG_CF, FLAG_OF, FLAG_PF, FLAG_SF, FLAG_ZF, RAX, RBX, RCX, RDX, get, put } from '../state';
+import { AH, FLAG_AF, FLAG_CF, FLAG_ZF, RAX, RBX, RCX, RDX, get, put } from '../state';
 
 export function mul<T>(rec: u32): void {
   const b = get<T>(load<u8>(rec, 2));

@@ -1,13 +1,13 @@
 /** CR0 to CR8, LMSW and SMSW, INVLPG, caches. SDM volume 3, chapter 2.5. */
-import { privileged } from '../privilege';
 import {
   CR0, CR2, CR3, CR4, CR8, CS, EFER, FEATURE_1_ECX, FEATURE_1_EDX, FEATURE_7_EBX, FEATURE_7_ECX, FS, PDPTE, PHYSICAL_RESERVED,
 } from '../../src/layout';
-import { leaveAfter } from '../position';
 import { notify } from '../bus';
 import { gp, ud } from '../exceptions';
 import { offsetOf, operand16, operandAddress, segmentOf } from '../memory';
 import { gate, readPhysical } from '../physical';
+import { leaveAfter } from '../position';
+import { privileged } from '../privilege';
 import {
   CR0_CD, CR0_EM, CR0_ET, CR0_MP, CR0_NW, CR0_PE, CR0_PG, CR0_TS, CR0_WP, CR4_DE, CR4_FSGSBASE, CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_OSXSAVE, CR4_PAE,
   CR4_PCE, CR4_PCIDE, CR4_PGE, CR4_PSE, CR4_PVI, CR4_SMAP, CR4_SMEP, CR4_TSD, CR4_UMIP, CR4_VME, DESC_L, EFER_LMA, EFER_LME, cr0, cr4, efer,

@@ -1,11 +1,10 @@
 /** Far transfers, interrupts by instruction, BOUND. */
-import { DR, EFER } from '../../src/layout';
-import { instructionAddress, leaveTo, nextAddress } from '../position';
-import { BP, BR, DB, KIND_INT3, KIND_SOFTWARE, KIND_TRAP, OF, fault, ud } from '../exceptions';
+import { BP, BR, DB, KIND_INT3, KIND_SOFTWARE, KIND_TRAP, OF, fault } from '../exceptions';
 import { overflow } from '../flags';
 import { interrupt } from '../interrupts';
 import { loadAt, operandAddress } from '../memory';
-import { get, is64 } from '../state';
+import { nextAddress } from '../position';
+import { get } from '../state';
 import { farCallTo, farJumpTo, farReturnTo, iret } from '../transfers';
 
 export function farJump<T>(rec: u32): i32 {

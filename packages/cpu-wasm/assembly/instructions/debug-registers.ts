@@ -1,9 +1,9 @@
 /** DR0 to DR7. SDM volume 3, chapter 17.2. */
-import { privileged } from '../privilege';
 import { BREAKPOINTS, DR, EVENTS, EXCEPTION_DR6 } from '../../src/layout';
-import { leaveAfter } from '../position';
 import { unwind } from '../bus';
 import { DB, gp, raise, ud } from '../exceptions';
+import { leaveAfter } from '../position';
+import { privileged } from '../privilege';
 import { CR4_DE, cr4, get, is64, put, updateEvents } from '../state';
 
 /** DR4 and DR5 are DR6 and DR7 unless CR4.DE. With DR7.GD any access is #DB. */

@@ -1,14 +1,13 @@
 /** Instructions about EFLAGS. */
-import { EVENTS, FLAG_AUX, HALTED, INTERRUPT_SHADOW, EVENT_HALT } from '../../src/layout';
-import { leaveAfter } from '../position';
+import { EFLAGS, EVENTS, EVENT_HALT, FEATURE_80000001_ECX, FLAG_AUX, HALTED, INTERRUPT_SHADOW } from '../../src/layout';
 import { gp, ud } from '../exceptions';
 import { getFlags, lazyFlags, setCarryOverflow, setFlags, setLazyFlags } from '../flags';
 import { moveStack, popAt, pushAt } from '../memory';
+import { leaveAfter } from '../position';
 import {
-  AH, CR4_PVI, CR4_VME, FLAGS_LAZY, FLAG_AC, FLAG_AF, FLAG_CF, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_OF, FLAG_PF, FLAG_RF, FLAG_SF, FLAG_TF, FLAG_VIF,
-  FLAG_VIP, FLAG_VM, FLAG_ZF, cpl, cr4, eflags, feature, get, iopl, is64, protectedMode, put, signal, updateEvents, updateMode, vm86,
+  AH, CR4_PVI, CR4_VME, FLAGS_LAZY, FLAG_AC, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_OF, FLAG_RF, FLAG_TF, FLAG_VIF, FLAG_VIP, FLAG_VM,
+  cpl, cr4, eflags, feature, get, iopl, is64, protectedMode, put, signal, updateEvents, updateMode, vm86,
 } from '../state';
-import { EFLAGS, FEATURE_80000001_ECX } from '../../src/layout';
 
 function overflowBit(): u32 {
   const aux = load<u32>(FLAG_AUX);

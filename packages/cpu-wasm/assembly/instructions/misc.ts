@@ -1,10 +1,10 @@
 /** Invalid opcodes, WAIT, system management. */
 import { DS, EVENT_HALT, HALTED } from '../../src/layout';
 import { bt, btc, btr, bts } from '../alu';
-import { leaveAfter } from '../position';
 import { GP, NM, fault, faultCode, ud } from '../exceptions';
 import { signExtend } from '../flags';
 import { address, loadAt, offsetOf, probeWrite, segmentOf, storeAt } from '../memory';
+import { leaveAfter } from '../position';
 import { CR0_MP, CR0_TS, RAX, RCX, cpl, cr0, get, is64, signal } from '../state';
 import { checkPending } from '../x87/escape';
 

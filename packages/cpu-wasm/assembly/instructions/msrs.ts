@@ -1,13 +1,13 @@
 /** Model specific registers. SDM volume 4. */
-import { privileged } from '../privilege';
 import {
   APIC_BASE, CSTAR, EFER, FEATURE_80000001_EDX, FEATURE_CONTROL, FMASK, FS, GS, HOST_SLOT, KERNEL_GS_BASE, LSTAR, MCE_BANKS, MCG_CAP, MCG_CTL,
   MCG_STATUS, MISC_ENABLE, MTRR_DEFTYPE, MTRR_FIXED, MTRR_VARIABLE, PAT, SEG_BASE, STAR, SYSENTER_CS, SYSENTER_EIP, SYSENTER_ESP, TSC_ADJUST,
   TSC_AUX, TSC_DEADLINE, TSC_OFFSET,
 } from '../../src/layout';
-import { leaveAfter } from '../position';
 import { notify, timestamp } from '../bus';
 import { gp } from '../exceptions';
+import { leaveAfter } from '../position';
+import { privileged } from '../privilege';
 import { CR0_PG, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, RAX, RCX, RDX, cr0, feature, get, put, segment, segmentBase, updateMode } from '../state';
 import { flushTlb } from '../tlb';
 import { isIntel, tsc } from './identification';

@@ -1,9 +1,9 @@
 /** Instructions about segments, descriptors and system tables. */
 import { CS, GDTR, IDTR, INTERRUPT_SHADOW, LDTR, MODE, SEG_BASE, SEG_LIMIT, SS, TR } from '../../src/layout';
-import { leaveAfter } from '../position';
 import { gp, ud } from '../exceptions';
 import { lazyFlags, setLazyFlags } from '../flags';
 import { loadAt, operand16, operandAddress, storeAt } from '../memory';
+import { leaveAfter } from '../position';
 import { descriptorLimit, dplOf, fetchDescriptor, high, isNull, loadLdt, loadSegment, loadTaskRegister, low, typeOf } from '../segments';
 import {
   CR4_UMIP, DESC_CE, DESC_CODE, DESC_RW, DESC_S, FLAG_ZF, cpl, cr4, get, is64, longMode, protectedMode, put, segment, selector, updateEvents,

@@ -1,7 +1,7 @@
 /** Stack frames and the pushes and pops that are more than one. */
 import { INTERRUPT_SHADOW, MODE, SS } from '../../src/layout';
-import { leaveAfter } from '../position';
 import { loadAt, moveStack, operandAddress, popAt, probeWrite, pushAt, stackAt, stackMask, storeAt } from '../memory';
+import { leaveAfter } from '../position';
 import { loadSegment } from '../segments';
 import { RAX, RBP, RSP, get, put, selector, updateEvents } from '../state';
 

@@ -4,12 +4,12 @@
  * size depends on addresses only, never on what the TLB happens to hold. The registers are exact at each fault.
  */
 import {
-  DS, EFLAGS, ES, EVENTS, GPR, INSTRUCTIONS, SEG_BASE, SEG_READ_HIGH, SEG_READ_LOW, SEG_WRITE_HIGH, SEG_WRITE_LOW, STOP, TLB_ENTRIES, TLB_READ, TLB_SET, TLB_WRITE, EVENT_PATCHED,
+  ES, INSTRUCTIONS, SEG_BASE, SEG_READ_HIGH, SEG_READ_LOW, SEG_WRITE_HIGH, SEG_WRITE_LOW, STOP, TLB_ENTRIES, TLB_READ, TLB_SET, TLB_WRITE,
 } from '../../src/layout';
 import { sub } from '../alu';
-import { instructionAddress, leaveTo } from '../position';
 import { zero } from '../flags';
 import { address, loadAt, probeWrite, segmentOf, storeAt } from '../memory';
+import { instructionAddress, leaveTo } from '../position';
 import { FLAG_DF, FLAG_TF, RAX, RCX, RDI, RDX, RSI, eflags, get, is64, put, segment } from '../state';
 import { checkPort, readPort, writePort } from './ports';
 

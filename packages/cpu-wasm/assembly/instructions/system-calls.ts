@@ -1,9 +1,9 @@
 /** SYSENTER, SYSEXIT, SYSCALL, SYSRET. SDM volume 3, chapter 5.8.7. */
-import { privileged } from '../privilege';
 import { CS, CSTAR, FMASK, LSTAR, SS, STAR, SYSENTER_CS, SYSENTER_EIP, SYSENTER_ESP } from '../../src/layout';
-import { leaveTo, nextAddress } from '../position';
 import { gp, ud } from '../exceptions';
 import { getFlags, setFlags } from '../flags';
+import { leaveTo, nextAddress } from '../position';
+import { privileged } from '../privilege';
 import {
   CR0_PE, DESC_A, DESC_B, DESC_CODE, DESC_G, DESC_L, DESC_P, DESC_RW, DESC_S, EFER_SCE, FLAG_IF, FLAG_RF, FLAG_VM, RCX, RDX, RSP, cpl, cr0, efer,
   get, is64, longMode, protectedMode, put, setSegment, updateEvents, updateMode,
