@@ -64,7 +64,8 @@ function registers(): Aml {
     field(
       'CPRG',
       { access: 8, update: 'write-as-zeros' },
-      [null, 32],
+      ['CPSW', 8],
+      [null, 24],
       ['CPEN', 1],
       ['CPIN', 1],
       ['CPRM', 1],
@@ -72,8 +73,8 @@ function registers(): Aml {
       [null, 4],
       ['CPCM', 8],
     ),
-    // Zero to the first byte: registers in place of the bitmap of old machines.
-    method('_INI', {}, store(integer(0), name('CPSL'))),
+    // Zero to the first byte alone: registers in place of the bitmap of old machines.
+    method('_INI', {}, store(integer(0), name('CPSW'))),
     method(
       'CSTA',
       { args: 1 },
