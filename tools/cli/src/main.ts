@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { CHECK_USAGE, runCheck } from './check.js';
 import { runConvert } from './convert.js';
 import { runDemo } from './demo.js';
+import { DOCTOR_USAGE, runDoctor } from './doctor.js';
 import { EXIT_CODE_TEXT, EXIT_CODES } from './exit-codes.js';
 import { runInspect } from './inspect.js';
 import { printCompat, printCpus, printDevice, printDevices, printMachines } from './lists.js';
@@ -59,6 +60,7 @@ const WITH_QEMU_OPTIONS: {
     usage: SCHEMA_USAGE,
   },
   check: { run: runCheck, doc: 'would DST load what SRC sends? Exit code: the number of breaks', usage: CHECK_USAGE },
+  doctor: { run: runDoctor, doc: 'everything that keeps a stream from being loaded, and why probably', usage: DOCTOR_USAGE },
 };
 
 /** Errors that say what is wrong with what was given; any other is a defect, and its stack is worth showing. */
