@@ -4,13 +4,14 @@
  */
 import {
   BREAKPOINTS, CURRENT_BLOCK, DELIVERING, DR, EFLAGS, EVENTS, EVENT_EXCEPTION, EVENT_EXIT, EVENT_HALT, EVENT_INTR, EVENT_LIMIT, EVENT_MISSING,
-  EVENT_NMI, EVENT_PATCHED, EVENT_SHUTDOWN, EVENT_STEP, EXCEPTION_CODE, EXCEPTION_DR6, EXCEPTION_HAS_CODE, EXCEPTION_KIND, EXCEPTION_VECTOR,
+  EVENT_NMI, EVENT_PATCHED, EVENT_SHUTDOWN, EVENT_SMI, EVENT_STEP, EXCEPTION_CODE, EXCEPTION_DR6, EXCEPTION_HAS_CODE, EXCEPTION_KIND, EXCEPTION_VECTOR,
   FETCH_BASE, FETCH_MASK, HALTED, INSTRUCTIONS, INTERRUPT_SHADOW, LIMIT, NMI_BLOCKED, NMI_PENDING, PATCHED_OP, PATCHED_RECORD, RIP, RUN_HALTED,
   RUN_LIMIT, RUN_MISSING, RUN_REQUESTED, RUN_SHUTDOWN, SHUTDOWN, STEPPING, STEP_DR6,
 } from '../src/layout';
 import { acknowledge } from './bus';
 import { DB, DF, KIND_EXTERNAL, KIND_FAULT, KIND_TRAP, PF } from './exceptions';
 import { interrupt } from './interrupts';
+import { enterSmm } from './smm';
 import { FLAG_RF, FLAG_TF, eflags, signal, unsignal, updateEvents } from './state';
 
 const GO: i32 = -1;
@@ -47,6 +48,10 @@ export function boundary(): i32 {
     return onward();
   }
   const shadow = load<u32>(INTERRUPT_SHADOW);
+  if (shadow != 2 && events & EVENT_SMI) {
+    enterSmm();
+    return onward();
+  }
   if (shadow != 2 && events & EVENT_NMI) {
     wake();
     store<u32>(NMI_PENDING, 0);

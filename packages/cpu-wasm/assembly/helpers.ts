@@ -14,3 +14,4 @@ export * from './instructions/segments';
 export * from './instructions/misc';
 export * from './x87/escape';
 export * from './simd/simd';
+export { rsm } from './smm';

@@ -1,12 +1,13 @@
 /** What the host sees of the module. Values wider than 32 bits go through the state block or as f64. */
 import {
   A20_MASK, CODE_PAGES, DELIVERING, DIRTY_DISPLAY, DIRTY_MIGRATION, EVENTS, EVENT_EXCEPTION, EVENT_EXIT, EVENT_HALT, EVENT_PATCHED, EXCEPTION_VECTOR, GPR, HALTED,
-  INSTRUCTIONS, INTR_LINE, LIMIT, NMI_PENDING, POOL, POOL_NEXT, PSEUDO_ZERO,
+  INSTRUCTIONS, INTR_LINE, LIMIT, NMI_PENDING, POOL, POOL_NEXT, PSEUDO_ZERO, SMI_PENDING,
 } from '../src/layout';
 import { breakBlock, dropAll, dropPage } from './code-pages';
 import { getFlags as flags, setFlags as putFlags } from './flags';
 import { interpret } from './generated/interpreter';
 import { updateBreakpoints } from './instructions/debug-registers';
+import { reloadPdptes } from './smm';
 import { NO_ADDRESS, READ, walk } from './paging';
 import { afterCallback, forgetRange, hostOf, markDirty } from './physical';
 import { instructionAddress, instructionsLeft } from './position';
@@ -68,6 +69,11 @@ export function raiseNmi(): void {
   updateEvents();
   afterCallback();
 }
+export function raiseSmi(): void {
+  store<u32>(SMI_PENDING, 1);
+  updateEvents();
+  afterCallback();
+}
 export function setA20(on: bool): void {
   const mask: u32 = on ? 0xffffffff : 0xffefffff;
   if (load<u32>(A20_MASK) == mask) return;
@@ -88,6 +94,7 @@ export function refresh(): void {
   for (let i: u32 = 0; i < 6; i++) updateSegment(i);
   updateMode();
   updateBreakpoints();
+  reloadPdptes();
   flushTlb(false);
   const halted = load<u32>(HALTED);
   if (halted) signal(EVENT_HALT);

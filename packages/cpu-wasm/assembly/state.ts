@@ -2,10 +2,10 @@
  * Access to the CPU state block by name. Everything is at fixed addresses (src/layout.ts), so each of these is one load or store.
  */
 import {
-  BREAKPOINTS, CPL, CR0, CR3, CR4, CS, DS, EFER, EFLAGS, ES, EVENTS, EVENT_EXCEPTION, EVENT_INTR, EVENT_NMI, EVENT_STEP, FETCH_BASE, FETCH_LIMIT,
+  BREAKPOINTS, CPL, CR0, CR3, CR4, CS, DS, EFER, EFLAGS, ES, EVENTS, EVENT_EXCEPTION, EVENT_INTR, EVENT_NMI, EVENT_SMI, EVENT_STEP, FETCH_BASE, FETCH_LIMIT,
   FETCH_MASK, GPR, INTERRUPT_SHADOW, INTR_LINE, LIMIT, MODE, MODE_16, MODE_32, MODE_64, MODE_FLAT, MODE_FULL_FETCH, MODE_PROTECTED, MODE_SIZE_MASK,
   MODE_STACK32, MODE_USER, MODE_VM86, NMI_BLOCKED, NMI_PENDING, SEGMENTS, SEGMENT_STRIDE, SEG_BASE, SEG_FLAGS, SEG_LIMIT, SEG_READ_HIGH,
-  SEG_READ_LOW, SEG_SELECTOR, SEG_WRITE_HIGH, SEG_WRITE_LOW, SS, STOP, TLB, TLB_SET, TLB_SET_STRIDE,
+  SEG_READ_LOW, SEG_SELECTOR, SEG_WRITE_HIGH, SEG_WRITE_LOW, SMI_PENDING, SMM, SS, STOP, TLB, TLB_SET, TLB_SET_STRIDE,
 } from '../src/layout';
 
 // ---------------------------------------------------------------- EFLAGS, CR0, CR4, EFER
@@ -221,12 +221,13 @@ export function updateMode(): void {
   store<u32>(EVENTS, load<u32>(EVENTS) & ~event);
   updateStop();
 }
-/** Derives the INTR, NMI and STEP events. Call after a change of IF, TF, the interrupt shadow, the pins or DR7. */
+/** Derives the INTR, NMI, SMI and STEP events. Call after a change of IF, TF, the interrupt shadow, the pins or DR7. */
 export function updateEvents(): void {
-  let events = load<u32>(EVENTS) & ~(EVENT_INTR | EVENT_STEP | EVENT_NMI);
+  let events = load<u32>(EVENTS) & ~(EVENT_INTR | EVENT_STEP | EVENT_NMI | EVENT_SMI);
   const flags = load<u32>(EFLAGS);
   if (load<u32>(INTR_LINE) && flags & FLAG_IF) events |= EVENT_INTR;
   if (load<u32>(NMI_PENDING) && !load<u32>(NMI_BLOCKED)) events |= EVENT_NMI;
+  if (load<u32>(SMI_PENDING) && !load<u32>(SMM)) events |= EVENT_SMI;
   if (flags & FLAG_TF || load<u32>(INTERRUPT_SHADOW) || load<u32>(BREAKPOINTS)) events |= EVENT_STEP;
   store<u32>(EVENTS, events);
   updateStop();

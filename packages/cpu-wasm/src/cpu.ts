@@ -17,7 +17,7 @@ export interface CpuOptions {
   readonly resetEdx?: number;
   /** 32 random bits for RDRAND; default: the host's generator. Deterministic machines pass their own. */
   readonly random?: () => number;
-  /** A register that the machine follows was written: 8 = CR8, 0x1b = the local APIC's base. */
+  /** Something the machine follows changed: 8 = CR8, 0x1b = the local APIC's base, 5 = system management mode, 0xd = FERR# (x87 error with CR0.NE 0: IRQ 13). */
   readonly notify?: (what: number) => void;
 }
 
@@ -34,6 +34,7 @@ interface CpuExports extends RamExports {
   ripHigh(): number;
   setInterrupt(level: number): void;
   raiseNmi(): void;
+  raiseSmi(): void;
   setA20(on: number): void;
   mapChanged(): void;
   refresh(): void;
@@ -175,6 +176,16 @@ export class Cpu implements CpuPort {
 
   nmi(): void {
     this.exports.raiseNmi();
+  }
+
+  /** Edge on the SMI# pin. */
+  smi(): void {
+    this.exports.raiseSmi();
+  }
+
+  /** In system management mode: the machine shows SMRAM. Changes are told by `notify(5)`. */
+  get systemManagement(): boolean {
+    return this.view.getUint32(layout.SMM, true) !== 0;
   }
 
   reset(): void {

@@ -168,7 +168,9 @@ export function syncFromCpu(cpu: CpuAccess, state: CpuState, common: CpuCommonSt
   state.hflags =
     (state.hflags & ~COMPUTED_HFLAGS) | flag(layout.INTERRUPT_SHADOW, HFLAGS.INHIBIT_IRQ) | flag(layout.SMM, HFLAGS.SMM);
   state.hflags = computeHflags(state) >>> 0;
-  state.hflags2 = ((state.hflags2 & ~HFLAGS2.NMI) | flag(layout.NMI_BLOCKED, HFLAGS2.NMI)) >>> 0;
+  const insideNmi = view.getUint32(layout.SMM, true) & 2 ? HFLAGS2.SMM_INSIDE_NMI : 0;
+  state.hflags2 =
+    ((state.hflags2 & ~(HFLAGS2.NMI | HFLAGS2.SMM_INSIDE_NMI)) | flag(layout.NMI_BLOCKED, HFLAGS2.NMI) | insideNmi) >>> 0;
   state.interruptInjected = view.getInt32(layout.INTERRUPT_INJECTED, true);
   common.halted = flag(layout.HALTED, 1);
   common.interruptRequest =
@@ -243,7 +245,7 @@ export function syncToCpu(cpu: CpuAccess, state: CpuState, common: CpuCommonStat
 
   const flag = (at: number, on: number | boolean) => view.setUint32(at, on ? 1 : 0, true);
   flag(layout.INTERRUPT_SHADOW, state.hflags & HFLAGS.INHIBIT_IRQ);
-  flag(layout.SMM, state.hflags & HFLAGS.SMM);
+  view.setUint32(layout.SMM, state.hflags & HFLAGS.SMM ? (state.hflags2 & HFLAGS2.SMM_INSIDE_NMI ? 3 : 1) : 0, true);
   flag(layout.NMI_BLOCKED, state.hflags2 & HFLAGS2.NMI);
   flag(layout.NMI_PENDING, state.nmiPending || common.interruptRequest & INTERRUPT_REQUEST.NMI);
   flag(layout.SMI_PENDING, common.interruptRequest & INTERRUPT_REQUEST.SMI);

@@ -36,12 +36,6 @@ export function mwait(rec: u32): i32 {
   return result;
 }
 
-/** Outside system management mode RSM is invalid; that mode itself is not there yet. */
-export function rsm(rec: u32): i32 {
-  ud();
-  return 1;
-}
-
 /** BT, BTS, BTR, BTC with memory and a register: the bit number is signed and reaches beyond the operand. */
 export function bitString<T>(rec: u32): void {
   const n = sizeof<T>() as u32;
