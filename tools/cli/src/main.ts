@@ -1,6 +1,7 @@
 import { errorLine } from '@pagurus/host-node';
 import { Command, CommanderError, Option } from 'commander';
 import { CHECK_USAGE, runCheck } from './check.js';
+import { runLock } from './check-lock.js';
 import { runConvert } from './convert.js';
 import { runDemo } from './demo.js';
 import { DOCTOR_USAGE, runDoctor } from './doctor.js';
@@ -135,6 +136,14 @@ function program(host: CommandHost, done: (code: number) => void): Command {
     .addOption(json())
     .addOption(new Option('--target <target>', 'whose').choices(['i386', 'x86_64']).default('i386'))
     .action((options: { json?: boolean; target: 'i386' | 'x86_64' }) => printCpus(options.target, list(options)));
+  root
+    .command('lock')
+    .description('write, or compare, the lock of what the devices of a package send')
+    .argument('[folder]', 'of the built package', '.')
+    .option('--check', 'compare only; differences are an error')
+    .action(async (folder: string, options: { check?: boolean }) => {
+      done(await runLock({ folder, check: options.check ?? false }, host));
+    });
   root
     .command('demo')
     .description('boot the embedded guest and move it, running, to another process')

@@ -1,0 +1,103 @@
+// npm run lock: writes vmstate.lock.json of every device package. npm run lock:check: compares; any difference is an error, and so is a
+// changeset that asks for less than the change needs (since the last release of the package, where there is a tag of one).
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from './build.mjs';
+import { ROOT } from './lib.mjs';
+
+const BUMPS = ['none', 'patch', 'minor', 'major'];
+
+/** Packages that the changesets raise, by name, with the highest bump: `---\n'@pagurus/dev-ps2': minor\n---`. */
+export function changesetBumps(texts) {
+  const bumps = {};
+  for (const text of texts) {
+    const header = /^---\n([\s\S]*?)\n---/.exec(text)?.[1] ?? '';
+    for (const [, name, bump] of header.matchAll(/^['"]?([^'":\n]+)['"]?:\s*(patch|minor|major)\s*$/gm))
+      if (BUMPS.indexOf(bump) > BUMPS.indexOf(bumps[name] ?? 'none')) bumps[name] = bump;
+  }
+  return bumps;
+}
+
+/** What a package's changesets lack, in words; undefined if nothing. Below version 1 a break is a minor release. */
+export function missingBump(name, version, needed, bumps) {
+  const least = needed === 'major' && version.startsWith('0.') ? 'minor' : needed;
+  const given = bumps[name] ?? 'none';
+  if (BUMPS.indexOf(given) >= BUMPS.indexOf(least)) return undefined;
+  return `${name}: the changes since the last release need a ${least} changeset, there is ${given === 'none' ? 'none' : `a ${given} one`} (npm run changeset)`;
+}
+
+function changesets() {
+  const folder = join(ROOT, '.changeset');
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.md') && name !== 'README.md')
+    .map((name) => readFileSync(join(folder, name), 'utf8'));
+}
+
+/** A package's lock as it was released last, or undefined before the first release. */
+function releasedLock(name, version, path) {
+  const result = spawnSync('git', ['show', `${name}@${version}:${path}`], { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 26 });
+  return result.status === 0 ? result.stdout : undefined;
+}
+
+async function main(check) {
+  build();
+  const load = (path) => import(pathToFileURL(join(ROOT, path)).href);
+  const cli = await load('tools/cli/dist/check-lock.js');
+  const { compareLocks, minimumBump } = await load('packages/vmstate/dist/index.js');
+  const bumps = changesetBumps(changesets());
+  let wrong = 0;
+  const complain = (text) => {
+    console.error(text);
+    wrong++;
+  };
+  for (const folder of readdirSync(join(ROOT, 'packages')).filter((name) => name.startsWith('dev-'))) {
+    const { devicePackage } = await load(`packages/${folder}/dist/index.js`);
+    if (!devicePackage) continue;
+    const path = join(ROOT, 'packages', folder, cli.LOCK_FILE);
+    const { name, version } = JSON.parse(readFileSync(join(ROOT, 'packages', folder, 'package.json'), 'utf8'));
+    const lock = await cli.lockPackage(devicePackage);
+    const committed = existsSync(path) ? cli.unpackLock(readFileSync(path, 'utf8'), path) : undefined;
+    const differences = committed ? compareLocks(committed, lock) : [];
+    if (!committed || differences.length > 0 || readFileSync(path, 'utf8') !== cli.packLock(lock)) {
+      if (committed) console.error(cli.differencesText(name, differences));
+      if (check) complain(`${name}: the lock is not that of the code: see above, then npm run lock, and commit it`);
+      else if (differences.some(({ verdict }) => verdict !== 'compatible') && !process.argv.includes('--force'))
+        complain(`${name}: not written; frozen machine versions must send what they sent (--force writes it all the same)`);
+      else writeFileSync(path, cli.packLock(lock));
+    }
+    const released = releasedLock(name, version, `packages/${folder}/${cli.LOCK_FILE}`);
+    if (released === undefined) continue;
+    const lacking = missingBump(name, version, minimumBump(compareLocks(cli.unpackLock(released, path), lock)), bumps);
+    if (check && lacking) complain(lacking);
+  }
+  if (wrong > 0) process.exit(1);
+  console.error(check ? 'lock: every device package is as locked' : 'lock: written');
+}
+
+/** The part that a repository without releases never comes to. */
+function selfTest() {
+  const bumps = changesetBumps([
+    "---\n'@pagurus/dev-a': patch\n'@pagurus/dev-b': minor\n---\ntext: major\n",
+    '---\n"@pagurus/dev-a": minor\n---\n',
+  ]);
+  const cases = [
+    [bumps['@pagurus/dev-a'], 'minor'],
+    [bumps['@pagurus/dev-b'], 'minor'],
+    [Object.keys(bumps).length, 2],
+    [missingBump('@pagurus/dev-a', '1.0.0', 'minor', bumps), undefined],
+    [missingBump('@pagurus/dev-a', '0.3.0', 'major', bumps), undefined],
+    [missingBump('@pagurus/dev-a', '1.0.0', 'major', bumps)?.includes('need a major changeset, there is a minor one'), true],
+    [missingBump('@pagurus/dev-c', '1.0.0', 'patch', bumps)?.includes('there is none'), true],
+    [missingBump('@pagurus/dev-c', '1.0.0', 'none', bumps), undefined],
+  ];
+  const failed = cases.filter(([got, expected]) => got !== expected);
+  for (const [got, expected] of failed) console.error(`lock self-test: ${got} instead of ${expected}`);
+  if (failed.length > 0) process.exit(1);
+  console.error(`lock: ${cases.length} rules checked`);
+}
+
+if (process.argv.includes('--self-test')) selfTest();
+else await main(process.argv.includes('--check'));
