@@ -197,6 +197,22 @@ describe('timer', () => {
     expect(shiftOf(divide)).toBe(shift);
   });
 
+  it('a count that is over before its register is written fires nevertheless', () => {
+    const t = one();
+    t.set(REG.TIMER, 0x40);
+    // A host that is busy: between two readings the clock goes on for longer than the count.
+    const now = t.clock.now.bind(t.clock);
+    let late = 0n;
+    t.clock.now = () => {
+      late += 1_000_000n;
+      return now() + late;
+    };
+    t.set(REG.COUNT, 1000);
+    t.clock.now = now;
+    t.advance(3_000_000);
+    expect([t.intr(), t.service.acknowledge()]).toEqual([true, 0x40]);
+  });
+
   it('one-shot counts down at 1 GHz and fires once', () => {
     const t = one();
     t.set(REG.DIVIDE, 0x3);

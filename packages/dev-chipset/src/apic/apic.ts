@@ -362,7 +362,8 @@ function create(context: DeviceContext, properties: ApicProperties): Device {
       case REGISTER.INITIAL_COUNT:
         state.initialCount = value;
         state.initialCountLoadTime = clock.now();
-        reschedule(clock.now());
+        // The same moment: by the clock's next reading a short count may be over, and would never fire.
+        reschedule(state.initialCountLoadTime);
         return;
       case REGISTER.DIVIDE:
         state.divideConf = value & DIVIDE_BITS;
