@@ -2,6 +2,7 @@ import type { CompatTable } from '@pagurus/device-model';
 
 /** History of this package's devices: a row holds for its machine version and every older one. Drives tell the version they came with. */
 export const compat: CompatTable = {
+  '2.5': { 'isa-fdc': { fallback: '144' } },
   '2.4': { 'ide-device': { ver: '2.4.0' } },
   '2.3': { 'ide-device': { ver: '2.3.0' } },
   '2.2': { 'ide-device': { ver: '2.2.0' } },

@@ -12,17 +12,14 @@ export const file = (name: string): Uint8Array =>
   new Uint8Array(gunzipSync(readFileSync(new URL(`../fixtures/${name}`, import.meta.url))));
 
 /** 2 MiB whose sectors are filled with their own number, as the recorded runs had it. */
-export function numberedDisk(): Uint8Array {
-  const bytes = new Uint8Array(4096 * 512);
-  const words = new DataView(bytes.buffer);
-  for (let i = 0; i < bytes.length; i += 2) words.setUint16(i, i >> 9, true);
-  return bytes;
-}
+export const numberedDisk = (): Uint8Array => new Uint8Array(NUMBERS.slice().buffer);
+
+const NUMBERS = Uint16Array.from({ length: 4096 * 256 }, (_, i) => i >> 8);
 
 /** 300 blocks; byte i of block b is 7 i + b. */
-export function numberedDisc(): Uint8Array {
-  return Uint8Array.from({ length: 300 * 2048 }, (_, i) => i * 7 + (i >> 11));
-}
+export const numberedDisc = (): Uint8Array => DISC.slice();
+
+const DISC = Uint8Array.from({ length: 300 * 2048 }, (_, i) => i * 7 + (i >> 11));
 
 export interface Plugged {
   readonly type: typeof ideHd | typeof ideCd;
