@@ -609,6 +609,24 @@ describe('flags from outside', () => {
   });
 });
 
+describe('PREFETCHW', () => {
+  it.each([
+    ['nothing', 0, 0, false],
+    ['its own bit', 0, 1 << 8, true],
+    ['long mode, also outside of it', 1 << 29, 0, true],
+    ['3DNow!', 1 << 31, 0, true],
+  ])('with %s', (_, edx, ecx, there) => {
+    const bench = new Bench({
+      cpuid: [{ leaf: 0x80000001, subleaf: undefined, eax: 0, ebx: 0, ecx: ecx >>> 0, edx: edx >>> 0 }],
+    });
+    bench.real(0x1000, 0x0f, 0x0d, 0x0f, HLT); // prefetchw [bx]; hlt
+    bench.write(6 * 4, 0x00, 0x20, 0, 0);
+    bench.write(0x2000, HLT);
+    expect(bench.run()).toBe('halted');
+    expect(bench.rip).toBe(there ? 0x1004 : 0x2001);
+  });
+});
+
 describe('debug helpers', () => {
   it('read through the mapping in force, and say where there is nothing', () => {
     const bench = new Bench();

@@ -21,6 +21,11 @@ export interface CpuOptions {
   readonly notify?: (what: number) => void;
 }
 
+/** Bits of 80000001. */
+const LONG_MODE = 1 << 29;
+const THREE_D_NOW = 1 << 31;
+const PREFETCHW = 1 << 8;
+
 interface CpuExports extends RamExports {
   initialize(): void;
   run(limit: number): number;
@@ -310,7 +315,9 @@ export class Cpu implements CpuPort {
     word(layout.FEATURE_7_ECX, seven?.ecx);
     word(layout.FEATURE_7_EDX, seven?.edx);
     word(layout.FEATURE_80000001_EDX, extended?.edx);
-    word(layout.FEATURE_80000001_ECX, extended?.ecx);
+    // PREFETCH and PREFETCHW also come with long mode and with 3DNow!, whatever mode runs. [AMD] volume 3, "PREFETCHlevel"
+    const prefetch = (extended?.edx ?? 0) & (LONG_MODE | THREE_D_NOW) ? PREFETCHW : 0;
+    word(layout.FEATURE_80000001_ECX, (extended?.ecx ?? 0) | prefetch);
     word(layout.FEATURE_D_1_EAX, state?.eax);
     const physicalBits = sizes ? sizes.eax & 0xff : 36;
     const reserved = ((1n << 52n) - 1n) & ~((1n << BigInt(physicalBits)) - 1n);

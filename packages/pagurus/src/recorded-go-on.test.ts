@@ -1,3 +1,5 @@
+import type { CharacterFrontend, FlowControlledBackend } from '@pagurus/device-model';
+import type { Machine } from '@pagurus/machine';
 import { describe, expect, it } from 'vitest';
 import {
   blockBytes,
@@ -67,5 +69,53 @@ describe.skipIf(!shared)('live guests of QEMU go on', () => {
     const { machine: second } = await counterpart(entry, sidecar, { icount: { shift: 3, sleep: false } });
     await loaded(second, await saved(machine));
     expect(work(blockBytes(second, 'pc.ram')!)).toEqual(after);
+  });
+});
+
+/** What is typed, and what the real destination's guest answered to it. */
+const LINUX: readonly [stream: RegExp, typed: string, answer: RegExp][] = [
+  [/tiny-ping/, 'ping\n', /pong 3/],
+  [/debian-shell/, 'echo $((6 * 7)) answers\n', /42 answers/],
+  [/tiny-busy/, '', /busy 2880 be250c2[\s\S]*busy 2944 247dfbb8[\s\S]*busy 3008 ceb00d4/],
+];
+
+const STEP = 20_000_000;
+const STEPS = 100;
+
+describe.skipIf(!shared)('Linux of QEMU goes on', { timeout: 300_000 }, () => {
+  const linux = recordings('linux').flatMap((entry) => {
+    const found = LINUX.find(([name]) => name.test(entry.sidecar));
+    return found ? [[nameOf(entry), entry, found[1], found[2]] as const] : [];
+  });
+
+  it.each(linux)('%s', async (_, entry, typed, answer) => {
+    const sidecar = sidecarOf(entry);
+    let text = '';
+    let machine: Machine | undefined;
+    let frontend: CharacterFrontend | undefined;
+    const waiting: number[] = [];
+    const feed = () => {
+      while (frontend && waiting.length > 0 && frontend.canReceive() > 0) frontend.receive(Uint8Array.of(waiting.shift()!));
+    };
+    const serial: FlowControlledBackend = {
+      write: (bytes) => {
+        text += Buffer.from(bytes).toString('latin1');
+        if (answer.test(text)) machine!.stop();
+      },
+      connect: (device) => {
+        frontend = device;
+      },
+      ready: feed,
+    };
+    ({ machine } = await counterpart(entry, sidecar, { icount: { shift: 3, sleep: false }, serial: [serial] }));
+    await load(machine, await withoutAbsentStorage(bytesOf(entry), machine));
+    waiting.push(...Buffer.from(typed));
+    const start = machine.cpu.instructions;
+    feed();
+    for (let step = 1; step <= STEPS && !answer.test(text); step++) {
+      machine.runUntil(start + step * STEP);
+      feed();
+    }
+    expect(text).toMatch(answer);
   });
 });

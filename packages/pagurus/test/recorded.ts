@@ -167,7 +167,7 @@ function configuration({ command }: Sidecar): { name: string; config: MachineCon
         serial.push(nowhere());
         break;
       case '-parallel':
-        parallel.push(nowhere());
+        if (value !== 'none') parallel.push(nowhere());
         break;
       case '-device': {
         const { id, addr, bus: _bus, ...own } = properties;
@@ -190,6 +190,11 @@ function configuration({ command }: Sidecar): { name: string; config: MachineCon
       case '-icount':
         config.icount = { shift: Number(/shift=(\d+)/.exec(value)![1]), sleep: properties.sleep !== 'off' };
         break;
+      // The kernel came into memory before the stream was written.
+      case '-kernel':
+      case '-initrd':
+      case '-append':
+      case '-nic':
       case '-bios':
       case '-chardev':
       case '-rtc':
