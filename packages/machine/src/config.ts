@@ -63,6 +63,8 @@ export interface MachineConfig {
   readonly serial?: readonly (CharacterBackend | undefined)[];
   /** Parallel ports in order (`-parallel`), as for `serial`. */
   readonly parallel?: readonly (CharacterBackend | undefined)[];
+  /** Floppy drives A and B, each with its disk at power-on; undefined entries: no drive. */
+  readonly floppy?: readonly ({ readonly image?: BlockBackend } | undefined)[];
   /** IDE drives: primary master and slave, secondary master and slave; undefined entries are unused. */
   readonly ide?: readonly (DriveArguments | undefined)[];
   /** Backends that device properties name: kind (`chardev`, `drive`, `netdev`, `rng`) -> id -> handle. */

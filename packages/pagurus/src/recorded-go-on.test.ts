@@ -12,7 +12,6 @@ import {
   sha256,
   shared,
   sidecarOf,
-  withoutAbsentStorage,
 } from '../test/recorded.js';
 import { loaded, saved } from './testing.js';
 
@@ -55,7 +54,7 @@ describe.skipIf(!shared)('live guests of QEMU go on', () => {
     const sidecar = sidecarOf(entry);
     const { machine, console } = await counterpart(entry, sidecar, { icount: { shift: 3, sleep: false } });
     const capabilities = sidecar.capabilities_set_on_source?.['mapped-ram'] ? ['mapped-ram'] : [];
-    await load(machine, await withoutAbsentStorage(bytesOf(entry), machine), capabilities);
+    await load(machine, bytesOf(entry), capabilities);
     const before = work(blockBytes(machine, 'pc.ram')!);
     expect(invariant(before.values)).toBeUndefined();
     const start = machine.cpu.instructions;
@@ -108,7 +107,7 @@ describe.skipIf(!shared)('Linux of QEMU goes on', { timeout: 300_000 }, () => {
       ready: feed,
     };
     ({ machine } = await counterpart(entry, sidecar, { icount: { shift: 3, sleep: false }, serial: [serial] }));
-    await load(machine, await withoutAbsentStorage(bytesOf(entry), machine));
+    await load(machine, bytesOf(entry));
     waiting.push(...Buffer.from(typed));
     const start = machine.cpu.instructions;
     feed();

@@ -170,7 +170,11 @@ function configuration({ command }: Sidecar): { name: string; config: MachineCon
         if (value !== 'none') parallel.push(nowhere());
         break;
       case '-device': {
-        const { id, addr, bus: _bus, ...own } = properties;
+        if (value === 'ide-cd,bus=ide.1') {
+          config.ide = [undefined, undefined, { media: 'cdrom' }];
+          break;
+        }
+        const { id, addr, ...own } = properties;
         devices.push({ driver: first, properties: own, ...(id ? { id } : {}), ...(addr ? { addr } : {}) });
         break;
       }
@@ -178,6 +182,7 @@ function configuration({ command }: Sidecar): { name: string; config: MachineCon
         const size = Number(/^\d+/.exec(properties.size ?? '')![0]) * (properties.size!.endsWith('M') ? 2 ** 20 : 1);
         const image = zeros(size / 512);
         if (value.startsWith('if=ide,')) config.ide = [{ media: 'disk', image }];
+        else if (value.startsWith('if=floppy,index=0,')) config.floppy = [{ image }];
         else throw new NoCounterpart(`-drive ${value}`);
         break;
       }
@@ -226,7 +231,6 @@ export const load = (machine: Machine, stream: Uint8Array, capabilities: readonl
 
 /** Type, id, name with its length, instance, version. */
 const headerLength = (idstr: string): number => 1 + 4 + 1 + idstr.length + 4 + 4;
-const FOOTER_LENGTH = 5;
 
 /** Data of the devices' sections by `name instance`. */
 export async function sectionsOf(stream: Uint8Array): Promise<Map<string, Uint8Array>> {
@@ -251,30 +255,6 @@ export function blockBytes(machine: Machine, name: string): Uint8Array | undefin
   const bytes = new Uint8Array(block.usedLength);
   for (let at = 0; at < bytes.length; at += 4096) bytes.set(block.page(at), at);
   return bytes;
-}
-
-/** Controllers that every PC of QEMU has and ours may still lack. */
-const STORAGE = ['fdc', 'ide'];
-
-/** A stream without the storage controllers' sections that a machine has no counterpart for. */
-export async function withoutAbsentStorage(stream: Uint8Array, machine: Machine): Promise<Uint8Array> {
-  const present = new Set(machine.sections.map((section) => section.idstr));
-  const absent = (idstr: string) => STORAGE.includes(idstr.replace(/^.*\//, '')) && !present.has(idstr);
-  const parts: Uint8Array[] = [];
-  let from = 0;
-  let start: number | undefined;
-  let header = 0;
-  await parseStream(bytesChannel(stream), (event) => {
-    if (event.kind === 'section') {
-      start = event.type === 'FULL' && absent(event.idstr) ? event.offset : undefined;
-      header = headerLength(event.idstr);
-    } else if (event.kind === 'section-end' && start !== undefined) {
-      parts.push(stream.subarray(from, start));
-      from = start + header + event.length + (event.footer ? FOOTER_LENGTH : 0);
-    }
-  });
-  parts.push(stream.subarray(from));
-  return new Uint8Array(Buffer.concat(parts));
 }
 
 /** Sections that a machine saves otherwise than the stream that it was loaded from had them. */

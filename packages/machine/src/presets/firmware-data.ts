@@ -34,7 +34,7 @@ export const CMOS = {
   CPUS_MINUS_1: 0x5f,
 } as const;
 
-export const EQUIPMENT = { FLOPPY: 0x01, FPU: 0x02, PS2_MOUSE: 0x04 } as const;
+export const EQUIPMENT = { FLOPPY: 0x01, FPU: 0x02, PS2_MOUSE: 0x04, FLOPPY_COUNT_SHIFT: 6 } as const;
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

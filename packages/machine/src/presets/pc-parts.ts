@@ -23,11 +23,13 @@ import {
   type RtcService,
 } from '@pagurus/dev-chipset';
 import { type BackdoorMachine, i8042, vmmouse, vmport } from '@pagurus/dev-ps2';
+import type { FloppyControllerService } from '@pagurus/dev-storage';
 import type { InputPin, PropertyValue, RamBlock } from '@pagurus/device-model';
 import type { ComposedDevice, Composer } from '../composer.js';
 import { MachineError, type PlugPlace } from '../machine-type.js';
 import { wiredOr } from '../wire.js';
 import { bootDevice, CMOS, cmosMemory, EQUIPMENT, e820, FW_CFG, littleEndian } from './firmware-data.js';
+import { addFloppies } from './pc-storage.js';
 
 const MIB = 2 ** 20;
 const FOUR_GIB = 2 ** 32;
@@ -89,6 +91,7 @@ export interface IsaParts {
   readonly rtc: ComposedDevice;
   readonly fwCfg: FwCfgService;
   readonly dma: readonly DmaService[];
+  readonly floppy: FloppyControllerService;
 }
 
 export interface IsaOptions {
@@ -138,9 +141,11 @@ export function addIsaDevices(composer: Composer, options: IsaOptions): IsaParts
 
   const fwCfgService = fw.device.services as FwCfgService;
   if (events) fwCfgService.addBytes(FW_CFG.HPET, (events.device.services as HpetService).firmwareTable());
-  const parts: IsaParts = { irq, pic, rtc, fwCfg: fwCfgService, dma };
-  addSerialPorts(composer, parts);
-  addParallelPorts(composer, parts);
+  const ports = { irq };
+  addSerialPorts(composer, ports);
+  addParallelPorts(composer, ports);
+  const floppy = addFloppies(composer, irq, dma[0]!);
+  const parts: IsaParts = { irq, pic, rtc, fwCfg: fwCfgService, dma, floppy };
   if (options.i8042) addKeyboard(composer, parts, options.vmport);
   composer.connect(composer.add(port92), 'a20', machine.a20Pin);
   return parts;
@@ -189,7 +194,7 @@ function addKeyboard(composer: Composer, parts: IsaParts, withVmport: boolean): 
   composer.add(vmmouse, { backends: { vmport: port.device.services, i8042: keyboard.device.services, input: config.input } });
 }
 
-function addSerialPorts(composer: Composer, parts: IsaParts): void {
+function addSerialPorts(composer: Composer, parts: Pick<IsaParts, 'irq'>): void {
   (composer.config.serial ?? []).forEach((chardev, index) => {
     if (!chardev) return;
     const place = SERIAL_PORTS[index];
@@ -199,7 +204,7 @@ function addSerialPorts(composer: Composer, parts: IsaParts): void {
   });
 }
 
-function addParallelPorts(composer: Composer, parts: IsaParts): void {
+function addParallelPorts(composer: Composer, parts: Pick<IsaParts, 'irq'>): void {
   (composer.config.parallel ?? []).forEach((chardev, index) => {
     if (!chardev) return;
     if (index >= PARALLEL_PORTS) throw new MachineError(`a PC has ${PARALLEL_PORTS} parallel ports; port ${index} was given`);
@@ -257,7 +262,11 @@ export function tellFirmware(composer: Composer, parts: IsaParts, layout: Memory
   const cmos = parts.rtc.device.services as RtcService;
   for (const [index, value] of cmosMemory(layout.below4g, layout.above4g)) cmos.set(index, value);
   cmos.set(CMOS.CPUS_MINUS_1, 0);
-  cmos.set(CMOS.EQUIPMENT, EQUIPMENT.FPU | EQUIPMENT.PS2_MOUSE);
+  const floppies = [parts.floppy.cmosType(0), parts.floppy.cmosType(1)] as const;
+  cmos.set(CMOS.FLOPPY_TYPES, (floppies[0] << 4) | floppies[1]);
+  const drives = floppies.filter((type) => type !== 0).length;
+  const floppyBits = drives > 0 ? EQUIPMENT.FLOPPY | ((drives - 1) << EQUIPMENT.FLOPPY_COUNT_SHIFT) : 0;
+  cmos.set(CMOS.EQUIPMENT, EQUIPMENT.FPU | EQUIPMENT.PS2_MOUSE | floppyBits);
   const [first, second, third] = bootOrder(config.boot?.order ?? 'cad');
   cmos.set(CMOS.BOOT_ORDER_1_AND_2, (second << 4) | first);
   // Bit 0: do not look for the boot signature on floppies.

@@ -137,7 +137,7 @@ export const isapc = defineMachine<Pick<PcProperties, 'i8042'>>({
   name: 'isapc',
   doc: 'ISA-only PC',
   properties: { i8042: { name: 'i8042', type: 'bool', default: true, doc: 'PS/2 controller, keyboard and mouse' } },
-  packages: [chipset, ps2, vgaPackage, net],
+  packages: [chipset, ps2, storage, vgaPackage, net],
   defaultCpu: '486',
   defaultMemory: 128 * 2 ** 20,
   build(composer, properties) {
