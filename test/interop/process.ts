@@ -1,8 +1,17 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { afterEach } from 'vitest';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PAGURUS = fileURLToPath(new URL('../../packages/pagurus/bin/pagurus.js', import.meta.url));
+
+const running = new Set<Running>();
+
+// Whatever a test started ends with it, also when an expectation failed on the way.
+afterEach(async () => {
+  await Promise.all([...running].map((child) => child.stop()));
+  running.clear();
+});
 
 /** A child process whose output can be waited for. Killed by `stop`. */
 export class Running {
@@ -12,6 +21,7 @@ export class Running {
   private readonly watchers = new Set<() => void>();
 
   constructor(readonly child: ChildProcessWithoutNullStreams) {
+    running.add(this);
     child.stdout.setEncoding('latin1').on('data', (text: string) => {
       this.output += text;
       for (const watcher of this.watchers) watcher();
