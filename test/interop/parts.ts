@@ -9,6 +9,8 @@ const PROBES = {
   nasm: () => spawnSync('nasm', ['--version']).status === 0,
   /** Debian's kernels and busybox, fetched as packages. */
   guests: () => spawnSync('apt-get', ['--version']).status === 0 && spawnSync('dpkg-deb', ['--version']).status === 0,
+  /** Where npm finds what the packages depend on. */
+  registry: () => spawnSync('npm', ['view', 'commander', 'version'], { shell: process.platform === 'win32' }).status === 0,
   chromium: () => existsSync('/usr/bin/chromium'),
 } as const;
 
