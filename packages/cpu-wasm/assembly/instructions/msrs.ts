@@ -68,8 +68,12 @@ export function rdmsr(rec: u32): void {
       case 0xfe: value = 0x508; break; // 8 variable ranges, fixed ranges, write-combining
       case 0x179: value = load<u64>(MCG_CAP); break;
       case 0x17b: value = load<u64>(MCG_CTL); break;
-      case 0xc0010010: // SYSCFG: no fixed-range extensions
-      case 0xc0010015: if (isIntel()) gp(0); break; // HWCR
+      // AMD, BIOS and Kernel Developer's Guide: SYSCFG, HWCR, NB_CFG, interrupt pending message, DE_CFG; nothing is switched on
+      case 0xc0010010:
+      case 0xc0010015:
+      case 0xc001001f:
+      case 0xc0010055:
+      case 0xc0011029: if (isIntel()) gp(0); break;
       case 0xc0000080: if (!eferExists()) gp(0); value = load<u64>(EFER); break;
       case 0xc0000103: if (!feature(FEATURE_80000001_EDX, 27)) gp(0); value = load<u64>(TSC_AUX); break;
       default: gp(0);
@@ -115,7 +119,10 @@ export function wrmsr(rec: u32): i32 {
       return leaveAfter();
     case 0x17: gp(0); return 0;
     case 0xc0010010:
-    case 0xc0010015: if (isIntel() || value) gp(0); return 0;
+    case 0xc0010015:
+    case 0xc001001f:
+    case 0xc0010055:
+    case 0xc0011029: if (isIntel() || value) gp(0); return 0;
     case 0x8b:
     case 0x79: return 0;
     case 0x17b:
