@@ -17,6 +17,7 @@ import {
 import { devicePackage as ps2 } from '@pagurus/dev-ps2';
 import { devicePackage as storage } from '@pagurus/dev-storage';
 import { vga, devicePackage as vgaPackage } from '@pagurus/dev-vga';
+import { devicePackage as virtio } from '@pagurus/dev-virtio';
 import type { DevicePackage } from '@pagurus/device-model';
 import type { Composer } from '../composer.js';
 import { defineMachine, MachineError, type MachineType } from '../machine-type.js';
@@ -43,7 +44,7 @@ const SCI_IRQ = 9;
 const processors: DevicePackage = { name: '@pagurus/cpu-wasm', types: [], compat: cpuCompat };
 
 /** Packages that every PC takes devices and history from. */
-export const pcPackages = [pcMachinePackage, processors, chipset, ps2, pci, storage, vgaPackage, net] as const;
+export const pcPackages = [pcMachinePackage, processors, chipset, ps2, pci, storage, vgaPackage, net, virtio] as const;
 
 /** QEMU's `pc-i440fx-VERSION`: i440FX and PIIX3, devices as with `-nodefaults` plus the defaults that the configuration asks for. */
 export function pcI440fx(version: string, alias?: string): MachineType<PcProperties> {
