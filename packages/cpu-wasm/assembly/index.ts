@@ -1,17 +1,17 @@
 /** What the host sees of the module. Values wider than 32 bits go through the state block or as f64. */
 import {
-  A20_MASK, CODE_PAGES, DELIVERING, DIRTY_DISPLAY, DIRTY_MIGRATION, EVENTS, EVENT_EXCEPTION, EVENT_EXIT, EVENT_HALT, EVENT_PATCHED, EXCEPTION_VECTOR, GPR, HALTED,
-  INSTRUCTIONS, INTR_LINE, LIMIT, NMI_PENDING, POOL, POOL_NEXT, PSEUDO_ZERO, SMI_PENDING,
+  A20_MASK, CODE_PAGES, DELIVERING, DIRTY_DISPLAY, DIRTY_MIGRATION, EVENTS, EVENT_EXCEPTION, EVENT_EXIT, EVENT_HALT, EVENT_PATCHED,
+  EXCEPTION_VECTOR, GPR, HALTED, INSTRUCTIONS, INTR_LINE, LAST_DELIVERY, LIMIT, NMI_PENDING, POOL, POOL_NEXT, PSEUDO_ZERO, SMI_PENDING,
 } from '../src/layout';
 import { breakBlock, dropAll, dropPage } from './code-pages';
+import { rewind } from './exceptions';
 import { getFlags as flags, setFlags as putFlags } from './flags';
 import { interpret } from './generated/interpreter';
 import { updateBreakpoints } from './instructions/debug-registers';
-import { reloadPdptes } from './smm';
 import { NO_ADDRESS, READ, walk } from './paging';
 import { afterCallback, forgetRange, hostOf, markDirty } from './physical';
 import { instructionAddress, instructionsLeft } from './position';
-import { rewind } from './exceptions';
+import { reloadPdptes } from './smm';
 import { signal, unsignal, updateEvents, updateMode, updateSegment, updateStop } from './state';
 import { clearTlb, flushTlb, protectPages } from './tlb';
 
@@ -22,6 +22,7 @@ export function initialize(): void {
   store<i32>(EXCEPTION_VECTOR, -1);
   store<i32>(DELIVERING, -1);
   store<u32>(A20_MASK, 0xffffffff);
+  store<i64>(LAST_DELIVERY, -1);
 }
 
 /** Runs until `instructions >= limit` or another exit; answers RUN_*. */

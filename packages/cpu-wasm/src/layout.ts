@@ -233,6 +233,8 @@ export const FETCH_LIMIT = 0xf30;
 export const STEPPING = 0xf38;
 /** u32: what {@link STEPPING} adds to DR6 besides BS (breakpoints on data, task switch). */
 export const STEP_DR6 = 0xf3c;
+/** i64: {@link INSTRUCTIONS} when an exception was last delivered. A second one at the same count costs an instruction. */
+export const LAST_DELIVERY = 0xf40;
 
 // ---------------------------------------------------------------------------------------------------- CPUID
 
