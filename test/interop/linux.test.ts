@@ -46,7 +46,7 @@ async function boots(architecture: Architecture, options: string[]): Promise<Run
     ],
     ...['-kernel', kernel, '-initrd', initrd, '-append', 'console=ttyS0 acpi=off panic=-1'],
   );
-  await machine.waitFor(/WARNINGS \d+/, 240_000);
+  await machine.waitFor(/WARNINGS \d+\r?\n/, 240_000);
   const line = (name: string) => new RegExp(`${name} (.*?)\\r?\\n`).exec(machine.output)?.[1];
   expect(line('MD5')).toBe(`${digest('md5', DATA)}  -`);
   expect(line('SHA256')).toBe(`${digest('sha256', DATA)}  -`);
