@@ -1,5 +1,4 @@
-import type { CharacterFrontend, FlowControlledBackend } from '@pagurus/device-model';
-import type { Machine } from '@pagurus/machine';
+import type { Machine, MachineConfig } from '@pagurus/machine';
 import { describe, expect, it } from 'vitest';
 import {
   blockBytes,
@@ -78,6 +77,8 @@ const LINUX: readonly [stream: RegExp, typed: string, answer: RegExp][] = [
   [/tiny-busy/, '', /busy 2880 be250c2[\s\S]*busy 2944 247dfbb8[\s\S]*busy 3008 ceb00d4/],
 ];
 
+type SerialBackend = NonNullable<NonNullable<MachineConfig['serial']>[number]>;
+
 const STEP = 20_000_000;
 const STEPS = 100;
 
@@ -91,12 +92,12 @@ describe.skipIf(!shared)('Linux of QEMU goes on', { timeout: 300_000 }, () => {
     const sidecar = sidecarOf(entry);
     let text = '';
     let machine: Machine | undefined;
-    let frontend: CharacterFrontend | undefined;
+    let frontend: Parameters<SerialBackend['connect']>[0] | undefined;
     const waiting: number[] = [];
     const feed = () => {
       while (frontend && waiting.length > 0 && frontend.canReceive() > 0) frontend.receive(Uint8Array.of(waiting.shift()!));
     };
-    const serial: FlowControlledBackend = {
+    const serial: SerialBackend & { ready(): void } = {
       write: (bytes) => {
         text += Buffer.from(bytes).toString('latin1');
         if (answer.test(text)) machine!.stop();
