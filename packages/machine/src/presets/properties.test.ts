@@ -24,6 +24,7 @@ interface Recorded {
 const REASONS: readonly [driver: RegExp, property: RegExp, reason: string][] = [
   [/./, /^(addr|netdev|drive|chardev|mac|guid)$/, 'what the recorded command line gave it'],
   [/^isa-(serial|parallel|debugcon)$/, /^(index|iobase|irq)$/, 'given by the machine or the command line'],
+  [/^virtio-rng-pci$/, /^rng$/, 'a link, which the recording leaves out'],
   [/^floppy$/, /^(unit|drive-type)$/, 'QEMU shows what it has chosen for the image'],
   [/^ide-hd$/, /^(unit|serial|cyls|heads|secs)$/, 'QEMU shows what it has chosen for the image'],
   [/./, /^romsize$/, 'QEMU shows the size of the file that it has loaded'],
