@@ -64,7 +64,9 @@ const CLASS_OF_PART: Readonly<Record<string, string>> = { ps2kbd: 'ps2-kbd', ps2
 
 /** QEMU's device class of a section; undefined for those that its dumps do not have. */
 export function classOf(type: string, section: string): string | undefined {
-  return WITHOUT_CLASS.has(section) ? undefined : (CLASS_OF_PART[section] ?? type);
+  if (WITHOUT_CLASS.has(section)) return undefined;
+  // The section of a virtio device belongs to the device behind the transport.
+  return CLASS_OF_PART[section] ?? type.replace(/^(virtio-.*)-pci(-non-transitional|-transitional)?$/, '$1-device');
 }
 
 /**
