@@ -22,9 +22,11 @@ interface Recorded {
 
 /** Differences that are meant: driver, property, why. */
 const REASONS: readonly [driver: RegExp, property: RegExp, reason: string][] = [
-  [/./, /^(addr|netdev|drive|chardev|mac|guid)$/, 'what the recorded command line gave it'],
+  [/./, /^(addr|netdev|drive|chardev|mac|guid|rng)$/, 'what the recorded command line gave it'],
   [/^isa-(serial|parallel|debugcon)$/, /^(index|iobase|irq)$/, 'given by the machine or the command line'],
   [/^virtio-rng-pci$/, /^rng$/, 'a link, which the recording leaves out'],
+  [/^virtio-rng-pci$/, /^max-bytes$/, 'no limit: 2^63 - 1 there, the largest exact integer here'],
+  [/^virtio-.*-pci$/, /^disable-legacy$/, 'QEMU shows what `auto` has come to on a conventional slot'],
   [/^floppy$/, /^(unit|drive-type)$/, 'QEMU shows what it has chosen for the image'],
   [/^ide-hd$/, /^(unit|serial|cyls|heads|secs)$/, 'QEMU shows what it has chosen for the image'],
   [/./, /^romsize$/, 'QEMU shows the size of the file that it has loaded'],
@@ -34,6 +36,8 @@ const REASONS: readonly [driver: RegExp, property: RegExp, reason: string][] = [
   [/^fw_cfg_io$/, /^x-legacy-file-order$/, 'in QEMU the class of the machine decides'],
   [/^apic$/, /^legacy-instance-id$/, 'of the parent type, which QOM does not show'],
   [/^e1000$/, /^(autonegotiation|mitigation)$/, 'no properties any more in QEMU 10.0; they are on'],
+  [/^virtio-/, /^disable-legacy$/, 'QEMU shows what auto has become'],
+  [/^virtio-rng-pci$/, /^max-bytes$/, 'no limit: the largest number of either side'],
   [/^i440FX-pcihost$/, /^short_root_bus$/, 'no property any more in QEMU 10.0'],
 ];
 const reasonOf = (driver: string, property: string): string | undefined =>
