@@ -1,4 +1,4 @@
-import type { PciDeviceState } from '@pagurus/dev-pci';
+import { type PciDeviceState, pci as pciSpec } from '@pagurus/dev-pci';
 import {
   type ByteReader,
   type ByteWriter,
@@ -30,6 +30,8 @@ export interface VirtioLayout {
 
 const SUBSECTION = 0x05;
 const PCI_LENGTH = 4 + 256 + 16;
+/** Byte of the PCI state with the interrupt status: QEMU's virtio sends it clear, because the pins' levels tell. */
+const INTERRUPT_STATUS = 4 + pciSpec.PCI.STATUS;
 const FEATURES = 'virtio/64bit_features';
 const QUEUES = 'virtio/virtqueues';
 const RING_SIZE = 'virtio/ringsize';
@@ -73,7 +75,9 @@ function countQueues({ queues }: VirtioState): number {
 
 function put(layout: VirtioLayout, writer: ByteWriter, state: VirtioState): void {
   const { queues, msix } = state;
-  writer.bytes(save(layout.pci, state.pci));
+  const pci = save(layout.pci, state.pci);
+  pci[INTERRUPT_STATUS]! &= ~pciSpec.STATUS.INTERRUPT;
+  writer.bytes(pci);
   if (layout.msixEntries > 0) {
     writer.bytes(msix.table);
     writer.bytes(msix.pending);
@@ -160,6 +164,9 @@ class Loader {
   load(): VirtioState {
     const { layout, reader, state } = this;
     load(layout.pci, state.pci, reader.bytes(PCI_LENGTH));
+    const { config: space, irqState } = state.pci;
+    if (irqState.some((level) => level !== 0)) space[pciSpec.PCI.STATUS]! |= pciSpec.STATUS.INTERRUPT;
+    else space[pciSpec.PCI.STATUS]! &= ~pciSpec.STATUS.INTERRUPT;
     if (layout.msixEntries > 0) {
       state.msix.table.set(reader.bytes(state.msix.table.length));
       state.msix.pending.set(reader.bytes(state.msix.pending.length));

@@ -134,8 +134,8 @@ export class VirtioPci {
     for (const words of [queues.descriptors, queues.available, queues.used]) words.fill(0n);
     queues.lastAvailable.fill(0);
     queues.vector.fill(MSIX.NONE);
-    Object.assign(modern, { deviceFeatureSelect: 0, driverFeatureSelect: 0 });
-    for (const words of [modern.driverFeatures, modern.size, modern.enabled, modern.addresses]) words.fill(0);
+    // Which features are selected, and the words that the driver wrote, stay [QEMU].
+    for (const words of [modern.size, modern.enabled, modern.addresses]) words.fill(0);
     this.pci.setInterrupt(false);
   }
 

@@ -511,7 +511,13 @@ describeConformance(virtioRngPci, {
   script,
   fuzz: { steps: 3000 },
   // Configuration space behind the header survives a reset, as on QEMU: the window into BAR 4 and bytes that mean nothing.
-  keptOnReset: ['virtio-rng.virtio.pci.config'],
+  // So do the feature selectors.
+  keptOnReset: [
+    'virtio-rng.virtio.pci.config',
+    'virtio-rng.virtio.modern.deviceFeatureSelect',
+    'virtio-rng.virtio.modern.driverFeatureSelect',
+    'virtio-rng.virtio.modern.driverFeatures',
+  ],
 });
 
 const recorded = JSON.parse(readFileSync(new URL('../fixtures/sections.json', import.meta.url), 'utf8')) as {
@@ -534,6 +540,52 @@ function golden(entry: (typeof recorded)[number]): { section: GoldenSection; pro
     },
   };
 }
+
+/** Steps: `c` configuration, `o` port, `w` memory-mapped (address, value, size), `m` guest memory (address, hex), `i`, `r` reads, `reset`. */
+type RecordedStep =
+  | ['c' | 'o' | 'w', number, number, 1 | 2 | 4]
+  | ['m', number, string]
+  | ['i' | 'r', number, 1 | 2 | 4]
+  | ['reset'];
+
+const runs = JSON.parse(readFileSync(new URL('../fixtures/runs.json', import.meta.url), 'utf8')) as {
+  name: string;
+  properties: Partial<VirtioRngProperties>;
+  steps: RecordedStep[];
+  used: string;
+  reads: number[];
+  bytes: string;
+}[];
+
+describe('a driver that QEMU 7.2 was given', () => {
+  it.each(runs.map((run) => [run.name, run] as const))('%s: leaves the same section, ring and answers', (_name, run) => {
+    const { context, device } = realize(virtioRngPci, { properties: run.properties, context: onPci(constant) });
+    const reads: number[] = [];
+    for (const step of run.steps) {
+      if (step[0] === 'm') context.memory.bytes.set(Buffer.from(step[2], 'hex'), step[1]);
+      else if (step[0] === 'reset') device.reset();
+      else if (step[0] === 'i') reads.push(context.in(step[1], step[2] as 1 | 2 | 4));
+      else if (step[0] === 'r') reads.push(context.load(step[1], step[2] as 1 | 2 | 4));
+      else if (step[0] === 'o') context.out(step[1], step[2], step[3]);
+      else context.store(step[1] + (step[0] === 'c' ? TEST_CONFIG_BASE : 0), step[2] as number, step[3] as 1 | 2 | 4);
+    }
+    expect(reads).toEqual(run.reads);
+    expect(Buffer.from(context.memory.bytes.subarray(USED, USED + 24)).toString('hex')).toBe(run.used);
+    const { description, state } = device.sections[0]!;
+    const theirs = gunzipSync(Buffer.from(run.bytes, 'base64'));
+    const ours = Buffer.from(save(description, state));
+    const different = [...ours.keys()]
+      .filter((at) => ours[at] !== theirs[at])
+      .map((at) => `0x${at.toString(16)}: ${ours[at]}, QEMU ${theirs[at]}`);
+    expect([ours.length, different]).toEqual([theirs.length, []]);
+  });
+
+  it.each(runs.map((run) => [run.name, run] as const))('%s: goes on here', (_name, run) => {
+    const bytes = Uint8Array.from(gunzipSync(Buffer.from(run.bytes, 'base64')));
+    const section = goldenSection('virtio-rng', bytes, { origin: run.name });
+    checkGolden(virtioRngPci, { properties: run.properties, context: onPci() }, section);
+  });
+});
 
 describe('sections', () => {
   it.each(recorded.map((entry) => [entry.origin, entry] as const))('of %s load and are written again', (_origin, entry) => {
