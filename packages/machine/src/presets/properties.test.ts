@@ -36,8 +36,6 @@ const REASONS: readonly [driver: RegExp, property: RegExp, reason: string][] = [
   [/^fw_cfg_io$/, /^x-legacy-file-order$/, 'in QEMU the class of the machine decides'],
   [/^apic$/, /^legacy-instance-id$/, 'of the parent type, which QOM does not show'],
   [/^e1000$/, /^(autonegotiation|mitigation)$/, 'no properties any more in QEMU 10.0; they are on'],
-  [/^virtio-/, /^disable-legacy$/, 'QEMU shows what auto has become'],
-  [/^virtio-rng-pci$/, /^max-bytes$/, 'no limit: the largest number of either side'],
   [/^i440FX-pcihost$/, /^short_root_bus$/, 'no property any more in QEMU 10.0'],
 ];
 const reasonOf = (driver: string, property: string): string | undefined =>
