@@ -20,7 +20,6 @@ export function runNode(script, ...args) {
 
 /** npm of the Node.js that runs us. */
 export function runNpm(...args) {
-  // biome-ignore lint/suspicious/noUndeclaredEnvVars: npm sets it for its scripts; it is no input of a build.
   const script = process.env.npm_execpath;
   if (script?.endsWith('.js')) run(process.execPath, [script, ...args]);
   else run(process.platform === 'win32' ? 'npm.cmd' : 'npm', args, { shell: process.platform === 'win32' });
