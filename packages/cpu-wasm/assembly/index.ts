@@ -8,7 +8,7 @@ import { rewind } from './exceptions';
 import { getFlags as flags, setFlags as putFlags } from './flags';
 import { interpret } from './generated/interpreter';
 import { updateBreakpoints } from './instructions/debug-registers';
-import { NO_ADDRESS, READ, walk } from './paging';
+import { NO_ADDRESS, PROBE, walk } from './paging';
 import { afterCallback, forgetRange, hostOf, markDirty } from './physical';
 import { instructionAddress, instructionsLeft } from './position';
 import { reloadPdptes } from './smm';
@@ -163,15 +163,9 @@ export function fillPage(host: u32, byte: u32): void {
 
 // ---------------------------------------------------------------- for debuggers
 
-/** Host address of a linear address as the supervisor would read it, or 0. Changes nothing but accessed bits. */
+/** Host address of a linear address that is present, or 0. Changes nothing. */
 export function translate(low: u32, high: u32): u32 {
   const linear = u64(low) | (u64(high) << 32);
-  const pending = load<u32>(EVENTS);
-  const physical = walk(linear, READ, false);
-  if (physical == NO_ADDRESS) {
-    store<i32>(EXCEPTION_VECTOR, -1);
-    unsignal(EVENT_EXCEPTION);
-    return 0;
-  }
-  return hostOf(physical);
+  const physical = walk(linear, PROBE, false);
+  return physical == NO_ADDRESS ? 0 : hostOf(physical);
 }

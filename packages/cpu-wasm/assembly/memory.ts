@@ -11,8 +11,8 @@ import { unwind } from './bus';
 import { AC, GP, SS_FAULT, raise } from './exceptions';
 import { KERNEL_SET, NO_ADDRESS, READ, USER_SET, WRITE, lastWalkFlags, walk } from './paging';
 import { hostOf, readPhysical, touch, writableHostOf, writePhysical } from './physical';
-import { CR4_SMAP, RBP, RSP, cr4, faulted, get, is64, mode, put, segment } from './state';
-import { fill } from './tlb';
+import { RBP, RSP, faulted, get, is64, mode, put, segment } from './state';
+import { ENTRY_ONCE, fill } from './tlb';
 
 /** The set that stays empty: alignment is checked. */
 const CHECKING_SET: u32 = TLB + 2 * TLB_SET_STRIDE;
@@ -126,10 +126,10 @@ function walkAndFill(linear: u64, access: u32, set: u32, implicit: bool): u64 {
   if (physical == NO_ADDRESS || set == CHECKING_SET) return physical;
   if (access == READ) {
     const host = hostOf(physical);
-    if (host && !(implicit && cr4() & CR4_SMAP)) fill(set, TLB_READ, linear, host, lastWalkFlags());
+    if (host && !(lastWalkFlags() & ENTRY_ONCE)) fill(set, TLB_READ, linear, host, lastWalkFlags());
   } else {
     const host = writableHostOf(physical);
-    if (host && !load<u32>((host >> 12) << 2, CODE_PAGES)) {
+    if (host && !(lastWalkFlags() & ENTRY_ONCE) && !load<u32>((host >> 12) << 2, CODE_PAGES)) {
       touch(host, 1);
       fill(set, TLB_WRITE, linear, host, lastWalkFlags());
     }
@@ -225,7 +225,7 @@ function readForWriteCheck(linear: u64, n: u32, set: u32): void {
 /** Reads and writes of system tables and of stacks of other privilege: always the supervisor's rights. */
 export function systemLoad<T>(linear: u64): T {
   const e = KERNEL_SET + ((u32(linear >> 12) & (TLB_ENTRIES - 1)) << 4);
-  if (!(cr4() & CR4_SMAP) && load<u64>(e, TLB_READ) == ((linear + sizeof<T>() - 1) & ~(<u64>0xfff))) {
+  if (load<u64>(e, TLB_READ) == ((linear + sizeof<T>() - 1) & ~(<u64>0xfff))) {
     return load<T>(u32(linear) + load<u32>(e, TLB_READ + 8));
   }
   const value = readAs(linear, sizeof<T>() as u32, KERNEL_SET, true);

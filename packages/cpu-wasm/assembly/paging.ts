@@ -8,11 +8,13 @@ import { gate, readPhysical, writePhysical } from './physical';
 import {
   CR0_PG, CR0_WP, CR4_PAE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, EFER_LMA, EFER_NXE, FLAG_AC, cr0, cr3, cr4, efer, eflags, feature,
 } from './state';
-import { ENTRY_GLOBAL, ENTRY_LARGE } from './tlb';
+import { ENTRY_GLOBAL, ENTRY_LARGE, ENTRY_ONCE } from './tlb';
 
 export const READ: u32 = 0;
 export const WRITE: u32 = 1;
 export const EXECUTE: u32 = 2;
+/** A debugger looks: no rights are checked, nothing changes. */
+export const PROBE: u32 = 3;
 
 const P: u64 = 1;
 const W: u64 = 2;
@@ -35,6 +37,7 @@ export const KERNEL_SET: u32 = TLB;
 export const USER_SET: u32 = TLB + TLB_SET_STRIDE;
 
 function pageFault(linear: u64, access: u32, user: bool, code: u32): u64 {
+  if (access == PROBE) return NO_ADDRESS;
   store<u64>(CR2, linear);
   if (access == WRITE) code |= 2;
   if (user) code |= 4;
@@ -45,6 +48,7 @@ function pageFault(linear: u64, access: u32, user: bool, code: u32): u64 {
 
 /** May the access go through, with U, W, NX as accumulated over the levels? */
 @inline function allowed(rights: u64, access: u32, user: bool, implicit: bool): bool {
+  if (access == PROBE) return true;
   if (access == EXECUTE && rights & NX) return false;
   if (user) return (rights & U) != 0 && (access != WRITE || (rights & W) != 0);
   if (rights & U) {
@@ -55,6 +59,12 @@ function pageFault(linear: u64, access: u32, user: bool, code: u32): u64 {
     }
   }
   return access != WRITE || (rights & W) != 0 || (cr0() & CR0_WP) == 0;
+}
+
+/** Flags of a TLB entry for these rights. What CR4.SMAP guards is not kept: EFLAGS.AC would have to flush it. */
+@inline function entryFlags(rights: u64, access: u32, user: bool): u32 {
+  if (!user && access != EXECUTE && rights & U && cr4() & CR4_SMAP) return ENTRY_ONCE;
+  return rights & G && cr4() & CR4_PGE ? ENTRY_GLOBAL : 0;
 }
 
 /** Physical address (after the A20 gate) of a linear one, or NO_ADDRESS with #PF pending. `implicit`: a supervisor access to a system table. */
@@ -76,18 +86,18 @@ function walk32(linear: u32, access: u32, user: bool, implicit: bool): u64 {
     if (pde & (1 << 21)) return pageFault(linear, access, user, 9);
     if (!allowed(pde, access, user, implicit)) return pageFault(linear, access, user, 1);
     const wanted = pde | A | (access == WRITE ? D : 0);
-    if (wanted != pde) writePhysical(directory, 4, wanted);
-    walkFlags = ENTRY_LARGE | (pde & G && cr4() & CR4_PGE ? ENTRY_GLOBAL : 0);
+    if (wanted != pde && access != PROBE) writePhysical(directory, 4, wanted);
+    walkFlags = ENTRY_LARGE | entryFlags(pde, access, user);
     return gate((pde & 0xffc00000) | ((pde & 0x1fe000) << 19) | (linear & 0x3fffff));
   }
-  if (!(pde & A)) writePhysical(directory, 4, pde | A);
+  if (!(pde & A) && access != PROBE) writePhysical(directory, 4, pde | A);
   const table = gate((pde & 0xfffff000) + ((linear >> 10) & 0xffc));
   const pte = readPhysical(table, 4);
   if (!(pte & P)) return pageFault(linear, access, user, 0);
   if (!allowed(pde & pte, access, user, implicit)) return pageFault(linear, access, user, 1);
   const wanted = pte | A | (access == WRITE ? D : 0);
-  if (wanted != pte) writePhysical(table, 4, wanted);
-  walkFlags = pte & G && cr4() & CR4_PGE ? ENTRY_GLOBAL : 0;
+  if (wanted != pte && access != PROBE) writePhysical(table, 4, wanted);
+  walkFlags = entryFlags(pte & (pde | ~U), access, user);
   return gate((pte & 0xfffff000) | (linear & 0xfff));
 }
 
@@ -121,7 +131,7 @@ function walk64(linear: u64, access: u32, user: bool, implicit: bool): u64 {
       if (level == 3 && feature(FEATURE_80000001_EDX, 26)) break;
       return pageFault(linear, access, user, 9);
     }
-    if (!(entry & A)) writePhysical(at, 8, entry | A);
+    if (!(entry & A) && access != PROBE) writePhysical(at, 8, entry | A);
     base = entry & FRAME;
     level--;
   }
@@ -129,7 +139,7 @@ function walk64(linear: u64, access: u32, user: bool, implicit: bool): u64 {
   if (level > 1 && entry & FRAME & offset & ~(<u64>0x1000)) return pageFault(linear, access, user, 9); // bit 12 = PAT
   if (!allowed(rights ^ NX, access, user, implicit)) return pageFault(linear, access, user, 1);
   const wanted = entry | A | (access == WRITE ? D : 0);
-  if (wanted != entry) writePhysical(at, 8, wanted);
-  walkFlags = (level > 1 ? ENTRY_LARGE : 0) | (entry & G && cr4() & CR4_PGE ? ENTRY_GLOBAL : 0);
+  if (wanted != entry && access != PROBE) writePhysical(at, 8, wanted);
+  walkFlags = (level > 1 ? ENTRY_LARGE : 0) | entryFlags(entry & (rights | ~U), access, user);
   return gate((entry & FRAME & ~offset) | (linear & offset));
 }

@@ -15,6 +15,8 @@ import {
 
 export const ENTRY_LARGE: u32 = 1;
 export const ENTRY_GLOBAL: u32 = 2;
+/** Not to be kept at all. */
+export const ENTRY_ONCE: u32 = 4;
 
 const EMPTY: u64 = u64.MAX_VALUE;
 

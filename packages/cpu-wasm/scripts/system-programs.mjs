@@ -27,7 +27,7 @@ try {
     try {
       execFileSync(
         name === 'long' ? 'qemu-system-x86_64' : 'qemu-system-i386',
-        `-M isapc -cpu ${name === 'long' ? 'qemu64' : 'qemu32'} -m 16 -nodefaults -display none -no-reboot -bios ${image} -chardev file,id=log,path=${log} -device isa-debugcon,iobase=0xe9,chardev=log -device isa-debug-exit,iobase=0xf4`.split(
+        `-M isapc -cpu ${{ long: 'qemu64', rights: 'max' }[name] ?? 'qemu32'} -m 16 -nodefaults -display none -no-reboot -bios ${image} -chardev file,id=log,path=${log} -device isa-debugcon,iobase=0xe9,chardev=log -device isa-debug-exit,iobase=0xf4`.split(
           ' ',
         ),
         { timeout: 20_000, stdio: 'ignore' },

@@ -274,7 +274,7 @@ export class Cpu implements CpuPort {
     this.exports.dropCode();
   }
 
-  /** Address in {@link memory} behind a linear address as the supervisor reads it, or undefined where there is no RAM. */
+  /** Address in {@link memory} behind a linear address, whoever may read it, or undefined where there is no RAM. */
   translate(linear: bigint): number | undefined {
     const address = this.exports.translate(Number(linear & 0xffffffffn), Number((linear >> 32n) & 0xffffffffn)) >>> 0;
     return address === 0 ? undefined : address;

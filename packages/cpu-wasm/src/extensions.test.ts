@@ -9,7 +9,7 @@ import { ARENA, copyRegisters, NO_TRAP, type Vector, VectorFile, type VectorRegi
 
 /*
  * Instructions that user-mode recordings do not reach because the recording system does not enable them or they would disturb it:
- * FSGSBASE, RDPID, XSAVE and its register. Expected values are those of [SDM].
+ * FSGSBASE, RDPID, XSAVE and its register; and what a debugger sees. Expected values are those of [SDM].
  */
 const wasm = new URL('../wasm/cpu.wasm', import.meta.url);
 if (!existsSync(wasm)) throw new Error('wasm/cpu.wasm is missing: run "npm run build:wasm"');
@@ -171,5 +171,36 @@ describe('features that are switched off', () => {
     const andn = [0xc4, 0xe2, 0x70, 0xf2, 0xc2];
     expect(run(andn).trap).toBe(NO_TRAP);
     expect(run(andn, off).trap).toBe(6);
+  });
+});
+
+describe('a debugger', () => {
+  it("sees the user's pages whatever CR4.SMAP says, and changes nothing", () => {
+    const cpu = createVectorCpu(module);
+    const ram = cpu.allocate('ram', 0x100000);
+    cpu.setMemoryMap([{ base: 0, length: 0x100000, kind: 'ram', block: ram, offset: 0 }]);
+    const entries: [number, number][] = [
+      [0x80000, 0x81007],
+      [0x81000, 0x82007],
+      [0x82000, 0x83007],
+      [0x83008, 0x5007],
+    ];
+    for (const [at, value] of entries) ram.write(at, new Uint8Array(Uint32Array.of(value).buffer));
+    ram.write(0x5010, Uint8Array.of(1, 2, 3));
+    const { view } = cpu;
+    view.setBigUint64(layout.CR0, 0x80000011n, true);
+    view.setBigUint64(layout.CR2, 0x1234n, true);
+    view.setBigUint64(layout.CR3, 0x80000n, true);
+    view.setBigUint64(layout.CR4, BigInt(CR4.PAE | CR4.SMAP), true);
+    view.setBigUint64(layout.EFER, 0xd01n, true);
+    cpu.refresh();
+    expect([...cpu.readLinear(0x1010n, 3)]).toEqual([1, 2, 3]);
+    expect(cpu.readLinear(0x2000n, 3)).toHaveLength(0);
+    expect(view.getBigUint64(layout.CR2, true)).toBe(0x1234n);
+    for (const [at, value] of entries) {
+      const entry = new Uint32Array(1);
+      ram.read(at, new Uint8Array(entry.buffer));
+      expect(entry[0]).toBe(value);
+    }
   });
 });

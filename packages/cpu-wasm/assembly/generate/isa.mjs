@@ -204,6 +204,8 @@ add(`
   0F 01/1m sidt M
   0F 01/1r.0 monitor @monitor
   0F 01/1r.1 mwait @monitor
+  0F 01/1r.2 clac @smap
+  0F 01/1r.3 stac @smap
   0F 01/2m lgdt M
   0F 01/3m lidt M
   0F 01/4 smsw Ev

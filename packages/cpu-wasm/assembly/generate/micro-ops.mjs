@@ -491,6 +491,8 @@ const HELPERS = [
   ['cmc', 'void'],
   ['cld', 'void'],
   ['std', 'void'],
+  ['clac', 'void'],
+  ['stac', 'void'],
   ['cli', ''],
   ['sti', ''],
   ['hlt', ''],

@@ -28,6 +28,14 @@ export function sahf(rec: u32): void {
   setLazyFlags((lazyFlags() & FLAG_OF) | (u32(get<u8>(AH)) & 0xd5));
 }
 
+/** AC, which opens the user's pages to the supervisor under CR4.SMAP; alignment is not checked at this level. */
+function accessFlag(on: bool): void {
+  if (cpl()) ud();
+  store<u32>(EFLAGS, on ? eflags() | FLAG_AC : eflags() & ~FLAG_AC);
+}
+export function clac(rec: u32): void { accessFlag(false); }
+export function stac(rec: u32): void { accessFlag(true); }
+
 /** IOPL-sensitive: 0 = the real IF, 1 = the virtual one; #GP(0) where neither is allowed. */
 function interruptFlag(): u32 {
   if (vm86()) {
