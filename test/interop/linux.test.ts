@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { type Architecture, linuxGuest } from '@pagurus/guests/linux';
 import { expect, it } from 'vitest';
-import { type Architecture, linuxGuest } from './linux-guest.js';
 import { withParts } from './parts.js';
 import { pagurus, type Running } from './process.js';
 

@@ -8,7 +8,7 @@ export type Architecture = 'i386' | 'amd64';
 
 export interface LinuxGuest {
   readonly kernel: string;
-  /** Initial RAM disk with busybox and the given /init. */
+  /** Initial RAM disk with busybox and the given /init, gzip-compressed. */
   readonly initrd: string;
 }
 
@@ -17,17 +17,24 @@ const CACHE = join(tmpdir(), 'pagurus-linux-guests');
 
 /**
  * Debian's kernel and busybox for an architecture, by `apt-get download` into a cache outside the repository; whatever the host's own
- * architecture is, and without root. @throws if the packages cannot be had.
+ * architecture is, and without root.
+ * @param init the text of /init
+ * @param programs more files of /bin, by name
+ * @throws if the packages cannot be had.
  */
-export function linuxGuest(architecture: Architecture, init: string): LinuxGuest {
+export function linuxGuest(
+  architecture: Architecture,
+  init: string,
+  programs: Readonly<Record<string, Uint8Array>> = {},
+): LinuxGuest {
   const folder = join(CACHE, architecture);
   if (!existsSync(join(folder, 'busybox'))) download(architecture, folder);
   const initrd = join(mkdtempSync(join(tmpdir(), 'pagurus-initrd-')), 'initrd.gz');
+  const busybox = readFileSync(join(folder, 'busybox'));
+  const files: Entry[] = Object.entries(programs).map(([name, bytes]) => [`bin/${name}`, bytes, 0o100755]);
   writeFileSync(
     initrd,
-    gzipSync(
-      cpio([...FOLDERS, ['bin/busybox', readFileSync(join(folder, 'busybox')), 0o100755], ['init', Buffer.from(init), 0o100755]]),
-    ),
+    gzipSync(cpio([...FOLDERS, ['bin/busybox', busybox, 0o100755], ...files, ['init', Buffer.from(init), 0o100755]])),
   );
   return { kernel: join(folder, 'vmlinuz'), initrd };
 }
