@@ -1,4 +1,4 @@
-import { PciFunction, type PciProperties, pciProperties } from '@pagurus/dev-pci';
+import { addRom, PciFunction, type PciProperties, pciProperties } from '@pagurus/dev-pci';
 import {
   type Device,
   type DeviceContext,
@@ -11,7 +11,6 @@ import { parseMac } from './ethernet.js';
 import { Ne2kPciState, ne2kPciVmState } from './ne2k-pci.state.js';
 import { Ne2000 } from './ne2000.js';
 import { NE2K_PCI, NE2000 } from './ne2000.spec.js';
-import { addRom } from './rom.js';
 
 export interface Ne2kPciProperties extends PciProperties {
   mac: string;

@@ -22,6 +22,7 @@ export type { PciHotplugService } from './pci-hotplug.js';
 export { type PciProperties, pciProperties } from './pci-properties.js';
 export { piix3 } from './piix3.js';
 export { type Piix4PmProperties, type Piix4PmService, type PortMap, piix4Pm } from './piix4-pm.js';
+export { addRom, type RomOptions } from './rom.js';
 export { type SmbusEepromProperties, smbusEeprom } from './smbus-eeprom.js';
 export * as pci from './spec.js';
 export { MEMORY_PRIORITY, PORT_PRIORITY } from './spec.js';

@@ -1,10 +1,9 @@
-import { PciFunction, type PciProperties, pciProperties } from '@pagurus/dev-pci';
+import { addRom, PciFunction, type PciProperties, pciProperties } from '@pagurus/dev-pci';
 import { type Device, type DeviceContext, defineDevice, PropertyError, type PropertyTable, section } from '@pagurus/device-model';
 import { EDID_LARGEST, edid } from './edid.js';
 import { memorySize } from './memory-size.js';
 import { MmioRegisters } from './mmio.js';
 import { PciVgaState, pciVgaVmState } from './pci-vga.state.js';
-import { addRom } from './rom.js';
 import { PCI_VGA } from './spec.js';
 import { vgaVmState } from './vga.state.js';
 import { VgaCore } from './vga-core.js';

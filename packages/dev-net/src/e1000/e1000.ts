@@ -1,7 +1,6 @@
-import { PciFunction } from '@pagurus/dev-pci';
+import { addRom, PciFunction } from '@pagurus/dev-pci';
 import { type Device, type DeviceContext, type IoHandler, type NetworkBackend, section } from '@pagurus/device-model';
 import { parseMac } from '../ethernet.js';
-import { addRom } from '../rom.js';
 import { fillEeprom, readEecd, readEerd, writeEecd } from './eeprom.js';
 import { accessPhy, keptControl, linkDown, negotiated, resetPhy } from './phy.js';
 import { BOOT_ROMS, type E1000Properties } from './properties.js';

@@ -1,5 +1,6 @@
-import { type PciFunction, ROM_BAR } from '@pagurus/dev-pci';
 import { type DeviceContext, PropertyError } from '@pagurus/device-model';
+import { ROM_BAR } from './base-address.js';
+import type { PciFunction } from './function.js';
 
 /** Smallest RAM block. */
 const LEAST = 4096;
