@@ -28,6 +28,8 @@ export interface CommandHost {
 
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 const VGA_ROM = 'vgabios-stdvga.bin';
+/** Boots a kernel after firmware. */
+const KERNEL_ROM = 'linuxboot_dma.bin';
 
 /**
  * `pagurus run`: puts a machine together, runs it until it ends, cleans up.
@@ -104,6 +106,14 @@ function machineConfig(
     const path = findDataFile(VGA_ROM, options.dataFolders);
     if (path !== undefined) roms[VGA_ROM] = readOptionFile('vga', path);
     else if (!image) host.error(`-vga std: no '${VGA_ROM}' found, the adapter has no firmware (Debian: package seabios)`);
+  }
+  if (image && options.bios !== undefined) {
+    const path = findDataFile(KERNEL_ROM, options.dataFolders);
+    if (path === undefined)
+      host.error(
+        `-kernel: no '${KERNEL_ROM}' found, the kernel is booted without the firmware (Debian: package qemu-system-data)`,
+      );
+    else roms[KERNEL_ROM] = readOptionFile('kernel', path);
   }
   const firmware =
     image && options.bios === undefined

@@ -4,7 +4,7 @@ import { findMultibootHeader, loadMultiboot } from './multiboot.js';
 
 export type { BootErrorCode, BootImage, BootModule, BootRegisters, BootRequest, BootSegment, MemoryWrite } from './boot-image.js';
 export { BootError } from './boot-image.js';
-export { loadLinux } from './linux.js';
+export { isLinuxKernel, loadLinux } from './linux.js';
 export { type MapRange, memoryMap } from './memory-map.js';
 export { loadMultiboot } from './multiboot.js';
 

@@ -1,6 +1,8 @@
+import type { FwCfgService } from '@pagurus/dev-chipset';
 import type { Composer } from '../composer.js';
 import { loadKernel } from '../loader/index.js';
 import type { SystemMemory } from '../system-memory.js';
+import { KERNEL_ROM, offerKernel } from './firmware-kernel.js';
 import type { MemoryLayout } from './pc-parts.js';
 
 /** Local APIC registers. [SDM] volume 3, "Local APIC Register Address Map" */
@@ -17,12 +19,18 @@ function virtualWire(memory: SystemMemory): void {
 }
 
 /**
- * Direct kernel boot (`-kernel`): after every reset the loader's bytes lie in RAM and the CPU stands at the kernel's entry.
- * @throws {BootError} at composition for an image that cannot be booted.
+ * Direct kernel boot (`-kernel`): after every reset the loader's bytes lie in RAM and the CPU stands at the kernel's entry; with firmware
+ * and the option ROM for it, firmware boots the kernel.
+ * @throws {BootError} {@link MachineError} at composition for an image that cannot be booted.
  */
-export function bootKernel(composer: Composer, layout: MemoryLayout): void {
-  const { kernel } = composer.config;
+export function bootKernel(composer: Composer, layout: MemoryLayout, fwCfg: FwCfgService): void {
+  const { kernel, firmware, roms } = composer.config;
   if (!kernel) return;
+  const rom = roms?.[KERNEL_ROM];
+  if (firmware && rom && fwCfg.dmaEnabled) {
+    offerKernel(composer, fwCfg, rom, layout);
+    return;
+  }
   const image = loadKernel({
     kernel: kernel.image,
     modules: kernel.initrd ? [{ bytes: kernel.initrd }] : [],

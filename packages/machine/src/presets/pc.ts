@@ -97,7 +97,7 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
       offerIsaBus(composer, parts);
       tellFirmware(composer, parts, layout);
       addFirmwareTables(composer, { blocks, bus, fwCfg: parts.fwCfg, layout, machine });
-      bootKernel(composer, layout);
+      bootKernel(composer, layout, parts.fwCfg);
     },
   });
 }
@@ -152,6 +152,6 @@ export const isapc = defineMachine<Pick<PcProperties, 'i8042'>>({
     });
     offerIsaBus(composer, parts);
     tellFirmware(composer, parts, layout);
-    bootKernel(composer, layout);
+    bootKernel(composer, layout, parts.fwCfg);
   },
 });
