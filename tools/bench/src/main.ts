@@ -1,8 +1,19 @@
 import { parseArgs } from 'node:util';
 import { createMachine } from 'pagurus';
 import { cpuLoops } from './cpu-loops.js';
+import { geometricMean, guestSuite } from './guest-suite.js';
 import { migrationPause, seabiosBoot, wasmSize } from './machine-suite.js';
 import { vmstateSuite } from './vmstate-suite.js';
+
+const { positionals, values: options } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string', default: '1' },
+    'bench-ms': { type: 'string', default: '400' },
+    only: { type: 'string', default: '' },
+    architecture: { type: 'string', default: 'i386,amd64' },
+  },
+});
 
 /** The suites of `npm run bench -- SUITE`; without a name, all. */
 const SUITES: Record<string, () => Promise<void>> = {
@@ -11,6 +22,7 @@ const SUITES: Record<string, () => Promise<void>> = {
     row('CPU module', `${(size.bytes / 1024).toFixed(0)} KiB`, `${(size.gzip / 1024).toFixed(0)} KiB gzip`);
     for (const { loop, mips, spread } of await cpuLoops())
       row(`loop ${loop}`, `${mips.toFixed(0)} million instructions/s`, `± ${spread.toFixed(0)} %`);
+    await guest();
   },
   async machine() {
     const boot = await seabiosBoot();
@@ -52,7 +64,41 @@ function row(what: string, figure: string, note = ''): void {
   console.log(`${what.padEnd(36)} ${figure.padStart(30)}  ${note}`);
 }
 
-const { positionals } = parseArgs({ allowPositionals: true });
+/** Linux with the benchmark guest, in each engine that is here: nanoseconds per operation, and ours over the peer's. */
+async function guest(): Promise<void> {
+  const tables = await guestSuite(
+    {
+      runs: Number(options.runs),
+      milliseconds: Number(options['bench-ms']),
+      only: options.only.split(',').filter(Boolean),
+      architectures: (['i386', 'amd64'] as const).filter((name) => options.architecture.split(',').includes(name)),
+    },
+    (text) => console.error(text),
+  );
+  for (const { architecture, engines, rows, wrong } of tables) {
+    const [ours, ...peers] = engines as [string, ...string[]];
+    const cells = (values: readonly string[]) => values.map((value) => value.padStart(12)).join('');
+    console.log(
+      `\n${`guest ${architecture}, ns/operation`.padEnd(36)}${cells([ours, ...peers, ...peers.map((peer) => `x ${peer}`)])}`,
+    );
+    for (const { name, values } of rows) {
+      const own = values.get(ours);
+      const ratios = peers.map((peer) => {
+        const other = values.get(peer);
+        return own === undefined || !other ? '-' : (own / other).toFixed(2);
+      });
+      console.log(`${name.padEnd(36)}${cells([...engines.map((engine) => figure(values.get(engine))), ...ratios])}`);
+    }
+    const means = peers.map((peer) => geometricMean(rows, ours, peer)?.toFixed(2) ?? '-');
+    console.log(`${'geometric mean'.padEnd(36)}${cells([...engines.map(() => ''), ...means])}`);
+    for (const line of wrong) console.log(`WRONG RESULT in ${line}`);
+    if (wrong.some((line) => line.startsWith('pagurus:'))) process.exitCode = 1;
+  }
+}
+
+const figure = (value: number | undefined): string =>
+  value === undefined ? '-' : value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+
 const unknown = positionals.filter((name) => !(name in SUITES));
 if (unknown.length > 0) {
   console.error(`unknown suite: ${unknown.join(', ')}; known: ${Object.keys(SUITES).join(', ')}`);
