@@ -269,6 +269,14 @@ export class Cpu implements CpuPort {
     return (BigInt(this.exports.ripHigh() >>> 0) << 32n) | BigInt(this.exports.ripLow() >>> 0);
   }
 
+  /** Instructions decoded so far, and bytes that the pool of decoded blocks holds; both grow together until the pool is full or dropped. */
+  get decoded(): { readonly instructions: number; readonly bytes: number } {
+    return {
+      instructions: Number(this.view.getBigUint64(layout.STAT_DECODED, true)),
+      bytes: this.view.getUint32(layout.POOL_NEXT, true) - layout.POOL,
+    };
+  }
+
   /** Forgets all decoded code. */
   dropCode(): void {
     this.exports.dropCode();

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { cpuWasmUrl } from '@pagurus/cpu-wasm';
+import { type Cpu, cpuWasmUrl } from '@pagurus/cpu-wasm';
 import { embeddedGuest } from '@pagurus/guests';
 import { channelPair, type HostTimer, incoming, migrate } from '@pagurus/migration';
 import { createMachine, type MachineConfig } from 'pagurus';
@@ -27,6 +27,8 @@ export interface FirmwareBoot {
   /** Host seconds, median of the runs, composition of the machine included. */
   readonly seconds: number;
   readonly instructions: number;
+  /** Bytes of the decode cache for each decoded instruction. */
+  readonly bytesPerDecoded: number;
 }
 
 /** SeaBIOS from power-on to "No bootable device"; undefined where SeaBIOS is not installed. */
@@ -56,7 +58,12 @@ export async function seabiosBoot(runs = 5): Promise<FirmwareBoot | undefined> {
       machine.runUntil(before + 200_000);
       if (machine.cpu.instructions === before) throw new Error(`SeaBIOS stopped:\n${log}`);
     }
-    results.push({ seconds: (performance.now() - start) / 1000, instructions: machine.cpu.instructions });
+    const { decoded } = machine.cpu as Cpu;
+    results.push({
+      seconds: (performance.now() - start) / 1000,
+      instructions: machine.cpu.instructions,
+      bytesPerDecoded: decoded.bytes / decoded.instructions,
+    });
   }
   results.sort((a, b) => a.seconds - b.seconds);
   return results[results.length >> 1]!;

@@ -30,7 +30,7 @@ const SUITES: Record<string, () => Promise<void>> = {
       row(
         'SeaBIOS to "No bootable device"',
         `${boot.seconds.toFixed(2)} s`,
-        `${(boot.instructions / 1e6).toFixed(1)} million instructions`,
+        `${(boot.instructions / 1e6).toFixed(1)} million instructions; decode cache ${boot.bytesPerDecoded.toFixed(0)} bytes/instruction`,
       );
     else row('SeaBIOS', 'skipped', 'not installed (package seabios)');
     const move = await migrationPause();
