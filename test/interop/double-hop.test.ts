@@ -7,7 +7,8 @@ import { bytesChannel, collectingChannel, type HostTimer, incoming, saveSnapshot
 import { createMachine, type Machine, type MachineConfig } from 'pagurus';
 import { afterAll, expect, it } from 'vitest';
 import { withParts } from './parts.js';
-import { command, type Running } from './process.js';
+import { command, programCommand, type Running } from './process.js';
+import { qemu10 } from './qemu10.js';
 
 const GUEST = fileURLToPath(new URL('../../tools/guests/embedded/embedded.bin', import.meta.url));
 const MIB = 2 ** 20;
@@ -23,10 +24,13 @@ const timer: HostTimer = {
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
 };
 
-/** The installed QEMU with its monitor on standard input and the guest's serial port in a file. */
-function qemu(machine: string, serial: string, ...extra: string[]): Running {
+type Version = 'host' | '10.0';
+
+/** The installed QEMU, or 10.0, with its monitor on standard input and the guest's serial port in a file. */
+function qemu(version: Version, machine: string, serial: string, ...extra: string[]): Running {
   const options = ['-M', machine, '-m', String(MEMORY_MIB), '-nodefaults', '-display', 'none', '-accel', 'tcg'];
-  return command('qemu-system-i386', ...options, '-serial', `file:${serial}`, '-monitor', 'stdio', ...extra);
+  options.push('-serial', `file:${serial}`, '-monitor', 'stdio', ...extra);
+  return version === 'host' ? command('qemu-system-i386', ...options) : programCommand(qemu10('qemu-system-i386'), ...options);
 }
 
 async function beats(serial: string, count: number): Promise<string> {
@@ -67,38 +71,53 @@ async function ours(type: string): Promise<{ machine: Machine; text(): string }>
   return { machine, text: () => text };
 }
 
+/** A guest that QEMU `first` starts is loaded here, runs, is saved, and is loaded by QEMU `last`, where it goes on. */
+async function doubleHop(type: string, from: Version, to: Version): Promise<void> {
+  const file = (name: string) => join(folder, `${type}-${from}-${to}-${name}`);
+  for (const log of ['first.log', 'last.log']) writeFileSync(file(log), '');
+  const first = qemu(from, type, file('first.log'), '-kernel', GUEST, '-append', 'region=4');
+  await beats(file('first.log'), 2);
+  first.type(`stop\nmigrate "exec:cat > ${file('there')}"\n`);
+  await first.waitFor(/\(qemu\)[^\n]*migrate [^\n]*\n[\s\S]*\(qemu\)/);
+  first.type('quit\n');
+  expect(await first.ended, first.errors).toBe(0);
+
+  const { machine, text } = await ours(type);
+  await incoming(machine, bytesChannel(new Uint8Array(readFileSync(file('there')))), { timer });
+  machine.start();
+  while (verifyHeartbeats(text().split('\r\n')).beats.length < 3) await timer.sleep(20);
+  machine.stop();
+  await machine.whenStopped();
+  const back = collectingChannel();
+  await saveSnapshot(machine, back);
+  writeFileSync(file('back'), back.bytes());
+
+  const last = qemu(to, type, file('last.log'), '-incoming', `exec:cat ${file('back')}`);
+  await arrived(last);
+  last.type('cont\n');
+  await beats(file('last.log'), 3);
+  await last.stop();
+  const whole = readFileSync(file('first.log'), 'latin1') + text() + readFileSync(file('last.log'), 'latin1');
+  const { beats: all, problems } = verifyHeartbeats(whole.split('\r\n'));
+  expect(problems).toEqual([]);
+  expect(all.length).toBeGreaterThanOrEqual(8);
+}
+
 /** Up to 1.7 what starts a kernel is a RAM block of its own, which we do not have. */
 const MACHINES = ['pc-i440fx-7.2', 'pc-i440fx-5.2', 'pc-i440fx-2.4', 'pc-i440fx-2.3', 'pc-i440fx-2.0'];
 
 withParts('a guest goes from QEMU to us and back', ['qemu'], () => {
-  it.each(MACHINES)('on %s, without a gap', async (type) => {
-    const file = (name: string) => join(folder, `${type}-${name}`);
-    for (const log of ['first.log', 'last.log']) writeFileSync(file(log), '');
-    const first = qemu(type, file('first.log'), '-kernel', GUEST, '-append', 'region=4');
-    await beats(file('first.log'), 2);
-    first.type(`stop\nmigrate "exec:cat > ${file('there')}"\n`);
-    await first.waitFor(/\(qemu\)[^\n]*migrate [^\n]*\n[\s\S]*\(qemu\)/);
-    first.type('quit\n');
-    expect(await first.ended, first.errors).toBe(0);
+  it.each(MACHINES)('on %s, without a gap', (type) => doubleHop(type, 'host', 'host'));
+});
 
-    const { machine, text } = await ours(type);
-    await incoming(machine, bytesChannel(new Uint8Array(readFileSync(file('there')))), { timer });
-    machine.start();
-    while (verifyHeartbeats(text().split('\r\n')).beats.length < 3) await timer.sleep(20);
-    machine.stop();
-    await machine.whenStopped();
-    const back = collectingChannel();
-    await saveSnapshot(machine, back);
-    writeFileSync(file('back'), back.bytes());
+/** Machines that both programs have. */
+const COMMON = ['pc-i440fx-7.2', 'pc-i440fx-5.2', 'pc-i440fx-2.12', 'pc-i440fx-2.4'];
 
-    const last = qemu(type, file('last.log'), '-incoming', `exec:cat ${file('back')}`);
-    await arrived(last);
-    last.type('cont\n');
-    await beats(file('last.log'), 3);
-    await last.stop();
-    const whole = readFileSync(file('first.log'), 'latin1') + text() + readFileSync(file('last.log'), 'latin1');
-    const { beats: all, problems } = verifyHeartbeats(whole.split('\r\n'));
-    expect(problems).toEqual([]);
-    expect(all.length).toBeGreaterThanOrEqual(8);
-  });
+withParts('a guest goes from QEMU to us and on to another version', ['qemu', 'qemu10'], () => {
+  it.each(COMMON)('on %s, from the installed one to 10.0', (type) => doubleHop(type, 'host', '10.0'));
+  it.each(COMMON)('on %s, from 10.0 to the installed one', (type) => doubleHop(type, '10.0', 'host'));
+});
+
+withParts('a guest goes from QEMU 10.0 to us and back', ['qemu10'], () => {
+  it.each(['pc-i440fx-10.0', 'pc-i440fx-9.2', 'pc-i440fx-8.2'])('on %s', (type) => doubleHop(type, '10.0', '10.0'));
 });

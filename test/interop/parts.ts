@@ -1,6 +1,17 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe } from 'vitest';
+import { qemu10 } from './qemu10.js';
+
+const succeeds = (action: () => void): boolean => {
+  try {
+    action();
+    return true;
+  } catch (error) {
+    console.warn((error as Error).message.split('\n')[0]);
+    return false;
+  }
+};
 
 /** Real parts and how their presence is seen. */
 const PROBES = {
@@ -9,6 +20,8 @@ const PROBES = {
   nasm: () => spawnSync('nasm', ['--version']).status === 0,
   /** Debian's kernels and busybox, fetched as packages. */
   guests: () => spawnSync('apt-get', ['--version']).status === 0 && spawnSync('dpkg-deb', ['--version']).status === 0,
+  /** QEMU 10.0 of Debian trixie, unpacked beside the host's own (see qemu10.ts). */
+  qemu10: () => process.arch === 'x64' && succeeds(() => qemu10('qemu-system-i386')),
   /** Where npm finds what the packages depend on. */
   registry: () => spawnSync('npm', ['view', 'commander', 'version'], { shell: process.platform === 'win32' }).status === 0,
   chromium: () => existsSync('/usr/bin/chromium'),

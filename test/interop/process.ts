@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterEach } from 'vitest';
+import type { Program } from './qemu10.js';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PAGURUS = fileURLToPath(new URL('../../packages/pagurus/bin/pagurus.js', import.meta.url));
@@ -79,4 +80,9 @@ export function pagurus(...args: string[]): Running {
 
 export function command(program: string, ...args: string[]): Running {
   return new Running(spawn(program, args, { cwd: ROOT }));
+}
+
+/** A program that brings its own libraries. */
+export function programCommand({ command: path, args, env }: Program, ...more: string[]): Running {
+  return new Running(spawn(path, [...args, ...more], { cwd: ROOT, env: { ...process.env, ...env } }));
 }

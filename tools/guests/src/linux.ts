@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { type Architecture, debianPackages, type Suite } from './debian.js';
 
-export type Architecture = 'i386' | 'amd64';
+export { type Architecture, debianPackages, type Suite, type Wanted } from './debian.js';
 
 export interface LinuxGuest {
   readonly kernel: string;
@@ -13,63 +13,40 @@ export interface LinuxGuest {
 }
 
 const META = { i386: 'linux-image-686', amd64: 'linux-image-amd64' } as const;
-const CACHE = join(tmpdir(), 'pagurus-linux-guests');
 
 /**
- * Debian's kernel and busybox for an architecture, by `apt-get download` into a cache outside the repository; whatever the host's own
- * architecture is, and without root.
+ * Debian's kernel and busybox for an architecture, as packages in a cache outside the repository; whatever the host's own architecture
+ * is, and without root.
  * @param init the text of /init
  * @param programs more files of /bin, by name
+ * @param suite the host's own release (bookworm: kernel 6.1) or another (trixie: 6.12, amd64 only).
  * @throws if the packages cannot be had.
  */
 export function linuxGuest(
   architecture: Architecture,
   init: string,
   programs: Readonly<Record<string, Uint8Array>> = {},
+  suite: Suite = 'host',
 ): LinuxGuest {
-  const folder = join(CACHE, architecture);
-  if (!existsSync(join(folder, 'busybox'))) download(architecture, folder);
+  const root = debianPackages(`${suite}-linux-${architecture}`, {
+    architecture,
+    suite,
+    packages: ['busybox-static', `depends:${META[architecture]}`],
+    without: ['lib/modules', 'usr/lib/modules', 'usr/share'],
+  });
+  const boot = join(root, 'boot');
+  const kernel = readdirSync(boot).find((name) => name.startsWith('vmlinuz-'));
+  const busybox = ['bin', 'usr/bin'].map((bin) => join(root, bin, 'busybox')).find(existsSync);
+  if (!kernel || !busybox) throw new Error(`no kernel or busybox below ${root}`);
   const initrd = join(mkdtempSync(join(tmpdir(), 'pagurus-initrd-')), 'initrd.gz');
-  const busybox = readFileSync(join(folder, 'busybox'));
   const files: Entry[] = Object.entries(programs).map(([name, bytes]) => [`bin/${name}`, bytes, 0o100755]);
   writeFileSync(
     initrd,
-    gzipSync(cpio([...FOLDERS, ['bin/busybox', busybox, 0o100755], ...files, ['init', Buffer.from(init), 0o100755]])),
+    gzipSync(
+      cpio([...FOLDERS, ['bin/busybox', readFileSync(busybox), 0o100755], ...files, ['init', Buffer.from(init), 0o100755]]),
+    ),
   );
-  return { kernel: join(folder, 'vmlinuz'), initrd };
-}
-
-function download(architecture: Architecture, folder: string): void {
-  const work = join(folder, 'work');
-  rmSync(folder, { recursive: true, force: true });
-  for (const part of ['apt/lists/partial', 'apt/cache/archives/partial', 'unpacked'])
-    mkdirSync(join(work, part), { recursive: true });
-  writeFileSync(join(work, 'apt/status'), '');
-  const options = [
-    ['APT::Architecture', architecture],
-    ['APT::Architectures', architecture],
-    ['Dir::State', join(work, 'apt')],
-    ['Dir::State::status', join(work, 'apt/status')],
-    ['Dir::Cache', join(work, 'apt/cache')],
-    ['APT::Sandbox::User', ''],
-  ].flatMap(([name, value]) => ['-o', `${name}=${value}`]);
-  const apt = (program: string, ...args: string[]) =>
-    execFileSync(program, ['-q', ...options, ...args], { cwd: work, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  try {
-    apt('apt-get', 'update');
-  } catch {
-    // A mirror in the middle of a synchronisation leaves one list out; the download below tells whether that matters.
-  }
-  const kernel = /Depends: (linux-image-\d\S*)/.exec(apt('apt-cache', 'depends', META[architecture]))?.[1];
-  if (!kernel) throw new Error(`no kernel behind ${META[architecture]}`);
-  for (const name of ['busybox-static', kernel]) apt('apt-get', 'download', name);
-  for (const file of readdirSync(work).filter((name) => name.endsWith('.deb')))
-    execFileSync('dpkg-deb', ['-x', file, 'unpacked'], { cwd: work });
-  const boot = join(work, 'unpacked/boot');
-  copyFileSync(join(boot, readdirSync(boot).find((name) => name.startsWith('vmlinuz-'))!), join(folder, 'vmlinuz'));
-  const busybox = ['bin', 'usr/bin'].map((bin) => join(work, 'unpacked', bin, 'busybox')).find(existsSync)!;
-  copyFileSync(busybox, join(folder, 'busybox'));
-  rmSync(work, { recursive: true });
+  return { kernel: join(boot, kernel), initrd };
 }
 
 type Entry = readonly [name: string, data: Uint8Array, mode: number];
