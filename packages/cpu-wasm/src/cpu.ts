@@ -1,7 +1,7 @@
 /** The CPU: instance and memory of the WebAssembly module behind {@link CpuPort}. */
 import type { CpuidEntry } from './cpuid.js';
 import * as layout from './layout.js';
-import type { CpuBus, CpuExit, CpuPort, FlatRange } from './port.js';
+import type { CpuBus, CpuExit, CpuPort, CpuRamBlock, FlatRange } from './port.js';
 import { PAGE_SIZE, type RamExports, WasmRamBlock } from './ram-block.js';
 import { writeResetState } from './reset.js';
 
@@ -64,6 +64,8 @@ export class Cpu implements CpuPort {
   readonly memory: WebAssembly.Memory;
   private readonly exports: CpuExports;
   private readonly ramBlocks: WasmRamBlock[] = [];
+  /** Released and not yet used again. */
+  private readonly free: { readonly address: number; readonly end: number }[] = [];
   private nextAddress = layout.RAM_BASE;
   private running = false;
   private cachedView: DataView;
@@ -123,8 +125,17 @@ export class Cpu implements CpuPort {
     if (length < 0 || maxLength < length || length % PAGE_SIZE !== 0 || maxLength % PAGE_SIZE !== 0) {
       throw new RangeError(`RAM block '${name}': ${length} of ${maxLength} bytes: expected whole pages`);
     }
+    const size = Math.ceil(maxLength / BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT;
+    const again = this.free.findIndex((place) => place.end - place.address === size);
+    if (again >= 0) {
+      const [place] = this.free.splice(again, 1);
+      const block = new WasmRamBlock(name, place!.address, length, maxLength, this.memory, this.exports);
+      for (let offset = 0; offset < length; offset += PAGE_SIZE) block.fillPage(offset, 0);
+      this.ramBlocks.push(block);
+      return block;
+    }
     const address = this.nextAddress;
-    const end = address + Math.ceil(maxLength / BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT;
+    const end = address + size;
     // the last page of the 4 GiB stays free: addresses one behind the end must not wrap
     if (end > 65535 * WASM_PAGE) throw new RangeError(`RAM block '${name}': no room for ${maxLength} bytes`);
     const missing = Math.ceil(end / WASM_PAGE) - this.memory.buffer.byteLength / WASM_PAGE;
@@ -133,6 +144,15 @@ export class Cpu implements CpuPort {
     const block = new WasmRamBlock(name, address, length, maxLength, this.memory, this.exports);
     this.ramBlocks.push(block);
     return block;
+  }
+
+  /** The next block of the same size takes its place. @throws {RangeError} for a block of another CPU, or released before. */
+  release(block: CpuRamBlock): void {
+    const index = this.ramBlocks.findIndex((candidate) => candidate === block);
+    if (index < 0) throw new RangeError(`RAM block '${block.name}' is not there`);
+    const { address, maxLength } = this.ramBlocks[index]!;
+    this.ramBlocks.splice(index, 1);
+    this.free.push({ address, end: address + Math.ceil(maxLength / BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT });
   }
 
   /** @throws {RangeError} for ranges that are not page-granular, not sorted, overlap, or are too many. */

@@ -52,6 +52,8 @@ export interface CpuPort {
   /** Instructions retired since creation (or as loaded); exact also inside bus callbacks, where it counts the current instruction as not yet done. */
   instructions: number;
   allocate(name: string, length: number, maxLength?: number): CpuRamBlock;
+  /** Gives a block's memory back; no window of the map may show it any more. */
+  release(block: CpuRamBlock): void;
   readonly blocks: readonly CpuRamBlock[];
   setMemoryMap(ranges: readonly FlatRange[]): void;
   /** Off: address bit 20 is forced to 0. */

@@ -1,4 +1,5 @@
 import type { IoRegion } from '@pagurus/device-model';
+import type { PciBus } from './bus.js';
 import { readConfig, writeConfig } from './config-space.js';
 import { BAR, COMMAND, PCI, ROM_ENABLE } from './spec.js';
 
@@ -70,8 +71,10 @@ export class BaseAddress {
   }
 
   /** Follows configuration space: moves, shows or hides the windows. */
-  update(config: Uint8Array): void {
-    const address = this.decode(config);
+  update(config: Uint8Array, bus: Pick<PciBus, 'reaches'>): void {
+    const { space, size } = this.options;
+    const decoded = this.decode(config);
+    const address = decoded !== undefined && bus.reaches(space, decoded, size) ? decoded : undefined;
     if (address === this.mapped) return;
     this.mapped = address;
     for (const { region, offset } of this.windows)

@@ -54,8 +54,8 @@ describe('slots', () => {
   it('refuse what is taken, malformed or hidden', () => {
     const on = bus();
     plug(on, 24);
-    expect(() => on.plug('card', '3')).toThrow(/card\.addr: slot 03\.0 of pci\.0 is in use by card24/);
-    expect(() => on.plug('card', 'huhu')).toThrow(PropertyError);
+    expect(() => on.plug('card', { address: '3' })).toThrow(/card\.addr: slot 03\.0 of pci\.0 is in use by card24/);
+    expect(() => on.plug('card', { address: 'huhu' })).toThrow(PropertyError);
     expect(() => plug(on, 24)).toThrow(PropertyError);
     expect(() => plug(on, 25)).toThrow(/multifunction/);
   });

@@ -1,7 +1,7 @@
 import type { AccessSize, DeviceContext, GuestMemory, IoHandler, RamAccess, RamBlock } from '@pagurus/device-model';
 import type { Description } from '@pagurus/vmstate';
 import { type BarOptions, type BarWindow, BaseAddress, ROM_BAR } from './base-address.js';
-import { type PciSlot, pciSlot } from './bus.js';
+import { type PciBus, type PciSlot, pciSlot } from './bus.js';
 import { overlaps, readConfig, writeConfig } from './config-space.js';
 import { type ConfigMasks, type PciDeviceState, pciDeviceVmState } from './pci-device.state.js';
 import { COMMAND, MEMORY_PRIORITY, MULTI_FUNCTION, PCI, PORT_PRIORITY, QEMU_SUBSYSTEM, STATUS } from './spec.js';
@@ -22,12 +22,12 @@ export interface PciIdentity {
   readonly subsystemId?: number;
   /** 1 to 4 for INTA# to INTD#; 0 or absent: none. */
   readonly interruptPin?: number;
-  /** This is function 0 of several. */
+  /** Layout of the header: 0, or 1 of a bridge. */
+  readonly headerType?: number;
+  /** This is function 0 of several, whatever the property `multifunction` says. */
   readonly multiFunction?: boolean;
   /** False for what is soldered on. Default true. */
   readonly hotpluggable?: boolean;
-  /** Onboard device number for ACPI, property `acpi-index`. */
-  readonly acpiIndex?: number;
 }
 
 /** A device's state class holds its PCI part somewhere; the function finds it through this. */
@@ -51,6 +51,9 @@ export class PciFunction implements ConfigMasks {
   readonly description: Description<PciDeviceState>;
   /** Guest memory as a bus master sees it: nobody answers while the guest has mastering switched off. */
   readonly dma: GuestMemory;
+
+  /** Of a bridge: the bus behind it. */
+  secondary: PciBus | undefined;
 
   private readonly bars: BaseAddress[] = [];
   private readonly listeners: ConfigWriteListener[] = [];
@@ -82,11 +85,16 @@ export class PciFunction implements ConfigMasks {
   }
 
   get multiFunction(): boolean {
-    return this.identity.multiFunction ?? false;
+    return this.identity.multiFunction ?? this.slot.multiFunction ?? false;
   }
 
   get hotpluggable(): boolean {
     return this.identity.hotpluggable ?? true;
+  }
+
+  /** Onboard device number for ACPI, property `acpi-index`; 0: none. */
+  get acpiIndex(): number {
+    return this.slot.acpiIndex ?? 0;
   }
 
   get command(): number {
@@ -206,8 +214,9 @@ export class PciFunction implements ConfigMasks {
     this.slot.bus.detach(this);
   }
 
-  private updateBars(): void {
-    for (const bar of this.bars) bar.update(this.config);
+  /** Follows configuration space and the bridges in front. */
+  updateBars(): void {
+    for (const bar of this.bars) bar.update(this.config, this.slot.bus);
   }
 
   /** Held pins leave or come back as the guest turns INTx off or on. */
@@ -233,7 +242,7 @@ export class PciFunction implements ConfigMasks {
     config[PCI.REVISION_ID] = identity.revision ?? 0;
     config[PCI.CLASS_PROG] = identity.programmingInterface ?? 0;
     writeConfig(config, PCI.CLASS_DEVICE, identity.classCode, 2);
-    config[PCI.HEADER_TYPE] = identity.multiFunction ? MULTI_FUNCTION : 0;
+    config[PCI.HEADER_TYPE] = (identity.headerType ?? 0) | (this.multiFunction ? MULTI_FUNCTION : 0);
     writeConfig(config, PCI.SUBSYSTEM_VENDOR_ID, identity.subsystemVendorId ?? QEMU_SUBSYSTEM.VENDOR_ID, 2);
     writeConfig(config, PCI.SUBSYSTEM_ID, identity.subsystemId ?? QEMU_SUBSYSTEM.ID, 2);
     config[PCI.INTERRUPT_PIN] = identity.interruptPin ?? 0;

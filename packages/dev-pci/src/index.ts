@@ -9,7 +9,17 @@ import { smbusEeprom } from './smbus-eeprom.js';
 
 export { type AcpiBuildService, acpiBuild } from './acpi-build.js';
 export { type BarOptions, type BarWindow, BaseAddress, ROM_BAR } from './base-address.js';
-export { formatDevfn, PciBus, type PciBusOptions, type PciSlot, parseDevfn, pciSlot, routerLine } from './bus.js';
+export {
+  formatDevfn,
+  PciBus,
+  type PciBusOptions,
+  type PciPlug,
+  type PciSlot,
+  parseDevfn,
+  pciSlot,
+  routerLine,
+  type UpstreamBridge,
+} from './bus.js';
 export { PciBusState, pciBusVmState } from './bus.state.js';
 export { overlaps, readConfig, writeConfig } from './config-space.js';
 export type { CpuTopology } from './cpu-hotplug.js';

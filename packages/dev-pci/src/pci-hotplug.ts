@@ -1,33 +1,38 @@
 import type { IoHandler, Log } from '@pagurus/device-model';
-import type { PciBus } from './bus.js';
-import type { PciHotplugState } from './pci-hotplug.state.js';
+import type { PciBus, PciSlot } from './bus.js';
+import type { PciHotplugState, SlotStatus } from './pci-hotplug.state.js';
 import { PCI_HOTPLUG } from './piix4.spec.js';
 
-/** Hotplug on the root bus, as the machine drives it. */
+/** Hotplug on the buses that the guest's tables know, as the machine drives it. */
 export interface PciHotplugService {
-  /** A device was added while the guest runs: tell the guest. */
-  plugged(devfn: number): void;
+  /** Buses by the number that the guest selects: those that were there at power-on. */
+  readonly buses: readonly PciBus[];
+  /** Whether the guest may be asked to let go of what is in a slot. */
+  removable(slot: PciSlot): boolean;
+  /** A device was added while the machine exists: tell the guest. */
+  plugged(slot: PciSlot): void;
   /** Ask the guest to let go of the device; {@link onEject} follows when it has. */
-  requestUnplug(devfn: number): void;
+  requestUnplug(slot: PciSlot): void;
   /** Called with the device number that the guest let go of. The machine then unrealizes what sits there. */
-  onEject(handler: (device: number) => void): void;
+  onEject(handler: (bus: PciBus, device: number) => void): void;
 }
 
 export interface PciHotplugOptions {
   /** Machines since 2.0: several buses, and a read of UP clears it. */
   readonly bridges: boolean;
+  /** Devices of the root bus can be plugged. */
+  readonly root: boolean;
   /** A general-purpose event is due. */
   notify(): void;
 }
 
-const ROOT = 0;
-
 /** The registers at 0xae00 through which the ACPI tables learn of PCI devices that come and go. [QEMU] */
 export class PciHotplug implements PciHotplugService {
-  private readonly handlers: ((device: number) => void)[] = [];
+  private readonly handlers: ((bus: PciBus, device: number) => void)[] = [];
+  private numbered: readonly PciBus[] | undefined;
 
   constructor(
-    private readonly bus: PciBus,
+    private readonly rootBus: PciBus,
     private readonly state: PciHotplugState,
     private readonly options: PciHotplugOptions,
     private readonly log: Log,
@@ -42,25 +47,37 @@ export class PciHotplug implements PciHotplugService {
     },
   };
 
-  plugged(devfn: number): void {
-    const status = this.state.busStatus[ROOT]!;
-    status.up = (status.up | slotBit(devfn >> 3)) >>> 0;
+  /** Numbered once, at the first reset: what comes later has no number and no place in the guest's tables. */
+  get buses(): readonly PciBus[] {
+    this.numbered ??= [...(this.options.root ? [this.rootBus] : []), ...(this.options.bridges ? busesBelow(this.rootBus) : [])];
+    return this.numbered;
+  }
+
+  removable(slot: PciSlot): boolean {
+    return (this.removableSlots(this.buses.indexOf(slot.bus)) & slotBit(slot.devfn >> 3)) !== 0;
+  }
+
+  plugged(slot: PciSlot): void {
+    const status = this.statusOf(slot);
+    status.up = (status.up | slotBit(slot.devfn >> 3)) >>> 0;
     this.options.notify();
   }
 
-  requestUnplug(devfn: number): void {
-    const status = this.state.busStatus[ROOT]!;
-    status.down = (status.down | slotBit(devfn >> 3)) >>> 0;
+  requestUnplug(slot: PciSlot): void {
+    const status = this.statusOf(slot);
+    status.down = (status.down | slotBit(slot.devfn >> 3)) >>> 0;
     this.options.notify();
   }
 
-  onEject(handler: (device: number) => void): void {
+  onEject(handler: (bus: PciBus, device: number) => void): void {
     this.handlers.push(handler);
   }
 
   /** Devices that were on their way out leave; the selected bus stays, as on QEMU. */
   reset(): void {
-    this.eject(ROOT, this.state.busStatus[ROOT]!.down);
+    this.buses.forEach((_, number) => {
+      this.eject(number, this.state.busStatus[number]!.down);
+    });
     this.state.acpiIndex = 0;
   }
 
@@ -78,7 +95,7 @@ export class PciHotplug implements PciHotplugService {
       case PCI_HOTPLUG.DOWN:
         return status.down;
       case PCI_HOTPLUG.REMOVABLE:
-        return this.removable(selected);
+        return this.removableSlots(selected);
       case PCI_HOTPLUG.SELECT:
         return selected;
       case PCI_HOTPLUG.ACPI_INDEX: {
@@ -98,12 +115,12 @@ export class PciHotplug implements PciHotplugService {
         if (state.hotplugSelect < PCI_HOTPLUG.BUSES) this.eject(state.hotplugSelect, lowestBit(value));
         return;
       case PCI_HOTPLUG.SELECT:
-        state.hotplugSelect = this.options.bridges ? value : ROOT;
+        state.hotplugSelect = this.options.bridges ? value : 0;
         return;
       case PCI_HOTPLUG.ACPI_INDEX: {
         const bit = lowestBit(value);
-        const device = bit === 0 || state.hotplugSelect !== ROOT ? undefined : this.bus.find((31 - Math.clz32(bit)) << 3);
-        state.acpiIndex = device?.identity.acpiIndex ?? 0;
+        const device = bit === 0 ? undefined : this.buses[state.hotplugSelect]?.find((31 - Math.clz32(bit)) << 3);
+        state.acpiIndex = device?.acpiIndex ?? 0;
         return;
       }
       default:
@@ -111,23 +128,36 @@ export class PciHotplug implements PciHotplugService {
     }
   }
 
-  private eject(bus: number, slots: number): void {
-    const status = this.state.busStatus[bus]!;
+  private statusOf({ bus }: PciSlot): SlotStatus {
+    const number = this.buses.indexOf(bus);
+    if (number < 0) throw new RangeError(`devices of ${bus.name} cannot be plugged`);
+    return this.state.busStatus[number]!;
+  }
+
+  private eject(number: number, slots: number): void {
+    const status = this.state.busStatus[number]!;
     status.up = (status.up & ~slots) >>> 0;
     status.down = (status.down & ~slots) >>> 0;
-    if (bus !== ROOT) return;
+    const bus = this.buses[number];
+    if (!bus) return;
     for (let device = 0; device < 32; device++) {
-      if ((slots & slotBit(device)) === 0 || !this.bus.find(device << 3)?.hotpluggable) continue;
-      for (const handler of this.handlers) handler(device);
+      if ((slots & this.removableSlots(number) & slotBit(device)) === 0 || !bus.find(device << 3)) continue;
+      for (const handler of this.handlers) handler(bus, device);
     }
   }
 
-  private removable(bus: number): number {
+  /** A bridge whose bus has a number stays: the guest's tables describe what is behind it. */
+  private removableSlots(number: number): number {
     let slots = 0xffff_ffff;
-    if (bus !== ROOT) return slots;
-    for (const entry of this.bus.list()) if (!entry.hotpluggable) slots &= ~slotBit(entry.slot.devfn >> 3);
+    for (const { slot, hotpluggable, secondary } of this.buses[number]?.list() ?? [])
+      if (!hotpluggable || (secondary && this.buses.includes(secondary))) slots &= ~slotBit(slot.devfn >> 3);
     return slots >>> 0;
   }
+}
+
+/** Depth first, of one bus the newest first: QEMU's numbers, which a stream carries. [QEMU] */
+function busesBelow(bus: PciBus): PciBus[] {
+  return [...bus.children].reverse().flatMap((child) => [child, ...busesBelow(child)]);
 }
 
 const slotBit = (device: number): number => (1 << device) >>> 0;

@@ -9,6 +9,7 @@ import {
 } from '@pagurus/device-testkit';
 import { describeConformance } from '@pagurus/device-testkit/vitest';
 import { describe, expect, it } from 'vitest';
+import type { PciSlot } from './bus.js';
 import { compat } from './compat.js';
 import type { CpuTopology } from './cpu-hotplug.js';
 import { PciFunction } from './function.js';
@@ -196,13 +197,15 @@ describe('APM ports', () => {
   });
 });
 
+const slotOf = (context: { slot: unknown }, device: number) => (context.slot as PciSlot).bus.slot(device << 3);
+
 describe('general-purpose events', () => {
   it('raise the SCI from the first byte', () => {
     const { context, service } = pm();
     context.outb(0xafe2, 0xff);
     context.outb(0xafe3, 0xff);
     expect(context.inl(0xafe0)).toBe(0xffff_0000);
-    service.hotplug.plugged(6 << 3);
+    service.hotplug.plugged(slotOf(context, 6));
     expect([context.level('sci'), context.inb(0xafe0)]).toEqual([true, 2]);
     context.outb(0xafe0, 2);
     expect([context.level('sci'), context.inb(0xafe0)]).toEqual([false, 0]);
@@ -212,22 +215,22 @@ describe('general-purpose events', () => {
 describe('PCI hotplug registers', () => {
   const card = (context: FakeContext, device: number, acpiIndex = 0) => {
     const { bus } = context.slot as ReturnType<typeof testSlot>;
-    const at = { ...context, slot: bus.slot(device << 3) } as unknown as FakeContext;
+    const at = { ...context, slot: { ...bus.slot(device << 3), acpiIndex } } as unknown as FakeContext;
     const state = { pci: new PciDeviceState() };
-    return new PciFunction(at, state, { type: 'card', vendorId: 1, deviceId: 1, classCode: 0, acpiIndex });
+    return new PciFunction(at, state, { type: 'card', vendorId: 1, deviceId: 1, classCode: 0 });
   };
 
   it('tell of a new device once', () => {
     const { context, service } = pm();
     card(context, 6);
-    service.hotplug.plugged(6 << 3);
+    service.hotplug.plugged(slotOf(context, 6));
     expect(context.inl(0xae00)).toBe(0x40);
     expect(context.inl(0xae00)).toBe(0);
   });
 
   it('keep telling on machines without bridge support', () => {
     const { context, service } = pm({ properties: { bridgeHotplug: false } });
-    service.hotplug.plugged(6 << 3);
+    service.hotplug.plugged(slotOf(context, 6));
     context.outl(0xae10, 5);
     expect([context.inl(0xae00), context.inl(0xae00), context.inl(0xae10)]).toEqual([0x40, 0x40, 0]);
   });
@@ -236,8 +239,8 @@ describe('PCI hotplug registers', () => {
     const { context, service } = pm();
     card(context, 6);
     const ejected: number[] = [];
-    service.hotplug.onEject((device) => ejected.push(device));
-    service.hotplug.requestUnplug(6 << 3);
+    service.hotplug.onEject((_, device) => ejected.push(device));
+    service.hotplug.requestUnplug(slotOf(context, 6));
     expect([context.inl(0xae04), context.inl(0xae04)]).toEqual([0x40, 0x40]);
     expect(ejected).toEqual([]);
     context.outl(0xae08, 0x40);
@@ -248,7 +251,7 @@ describe('PCI hotplug registers', () => {
   it('never eject what is soldered on', () => {
     const { context, service } = pm();
     const ejected: number[] = [];
-    service.hotplug.onEject((device) => ejected.push(device));
+    service.hotplug.onEject((_, device) => ejected.push(device));
     context.outl(0xae08, 1 << 1);
     expect(ejected).toEqual([]);
     expect(context.inl(0xae0c)).toBe(0xffff_fffd);
@@ -258,8 +261,8 @@ describe('PCI hotplug registers', () => {
     const { context, device, service } = pm();
     card(context, 6);
     const ejected: number[] = [];
-    service.hotplug.onEject((number) => ejected.push(number));
-    service.hotplug.requestUnplug(6 << 3);
+    service.hotplug.onEject((_, device) => ejected.push(device));
+    service.hotplug.requestUnplug(slotOf(context, 6));
     device.reset();
     expect(ejected).toEqual([6]);
   });
@@ -371,9 +374,9 @@ describe('compat', () => {
   });
 
   it('keeps the root bus of old machines in the same place', () => {
-    const { device } = machine('1.4');
+    const { context, device } = machine('1.4');
     const { rootStatus, busStatus } = device.sections[1]!.state as Piix4PmState;
-    (device.services as Piix4PmService).hotplug.plugged(6 << 3);
+    (device.services as Piix4PmService).hotplug.plugged(slotOf(context, 6));
     const bytes = saveSections(device.sections)[1]!.bytes;
     expect(rootStatus).toBe(busStatus[0]);
     expect([...bytes.subarray(304)]).toEqual([0, 0, 0, 0x40, 0, 0, 0, 0]);
@@ -415,11 +418,11 @@ describeConformance(piix4Pm, {
     ({ context }) => context.inb(0xb100),
     ({ context }) => context.outl(0xae10, 3),
     ({ context }) => context.outl(0xaf00, 0),
-    ({ device }) => (device.services as Piix4PmService).hotplug.plugged(48),
+    ({ context, device }) => (device.services as Piix4PmService).hotplug.plugged(slotOf(context, 6)),
   ],
   events: [
-    ({ device }, random) => (device.services as Piix4PmService).hotplug.plugged(random.below(32) << 3),
-    ({ device }, random) => (device.services as Piix4PmService).hotplug.requestUnplug(random.below(32) << 3),
+    ({ context, device }, random) => (device.services as Piix4PmService).hotplug.plugged(slotOf(context, random.below(32))),
+    ({ context, device }, random) => (device.services as Piix4PmService).hotplug.requestUnplug(slotOf(context, random.below(32))),
     ({ device }) => (device.services as Piix4PmService).pressPowerButton(),
   ],
   golden: ['reset', 'seabios', 'devstate', 'seabios-smp2', 'smbus'].flatMap((state) => [

@@ -130,7 +130,7 @@ export const piix4Pm = defineDevice<Piix4PmProperties>({
     const hotplug = new PciHotplug(
       pci.slot.bus,
       state,
-      { bridges: props.bridgeHotplug, notify: notify(GPE_EVENT.PCI_HOTPLUG) },
+      { bridges: props.bridgeHotplug, root: props.rootHotplug, notify: notify(GPE_EVENT.PCI_HOTPLUG) },
       ctx.log,
     );
     const cpus = new CpuHotplug(topology, state, ctx.log, showCpuRegisters);

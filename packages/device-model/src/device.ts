@@ -92,7 +92,8 @@ export interface DeviceType<P extends object = object> {
   readonly type: string;
   /** One line for `pagurus devices`. */
   readonly doc: string;
-  readonly bus: 'system' | 'isa' | 'pci';
+  /** `system`: soldered on. `none`: plugged with `-device`, but into no bus (a memory module, vmgenid). */
+  readonly bus: 'system' | 'isa' | 'pci' | 'none';
   /** Type names that compat rows and `-global` may use for it besides `type` (QEMU's parent types, e.g. `pci-device`). */
   readonly parents?: readonly string[];
   readonly properties: PropertyTable<P>;

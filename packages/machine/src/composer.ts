@@ -1,17 +1,20 @@
-import type { CpuPort } from '@pagurus/cpu-wasm';
+import type { CpuPort, CpuRamBlock } from '@pagurus/cpu-wasm';
 import {
   type Device,
   type DeviceContext,
   type DeviceType,
   type InputPin,
+  type IoRegion,
   type IrqLine,
   type Log,
   PropertyError,
   type PropertyValue,
+  type RamBlock,
+  type Timer,
 } from '@pagurus/device-model';
 import type { VirtualClock } from './clock.js';
 import { compatRows, type GlobalProperty, type ResolvedProperties, resolveProperties } from './compat.js';
-import type { MachineConfig } from './config.js';
+import type { DeviceArguments, MachineConfig } from './config.js';
 import type { BootRegisters } from './loader/index.js';
 import { MachineError, type MachineType, type PlugBus, type RomImage } from './machine-type.js';
 import type { PortBus } from './port-bus.js';
@@ -88,6 +91,14 @@ export interface ComposerMachine {
   setRegisters(registers: BootRegisters): void;
 }
 
+/** What a device took from the machine; given back when it leaves. */
+interface Holdings {
+  readonly regions: IoRegion[];
+  readonly blocks: RamBlock[];
+  readonly timers: Timer[];
+  readonly retries: (() => void)[];
+}
+
 /** Builds one machine: creates devices, wires pins, places ROMs, offers buses. Handed to {@link MachineType.build}. */
 export class Composer {
   readonly devices: ComposedDevice[] = [];
@@ -105,7 +116,12 @@ export class Composer {
   /** The processor's local APIC, where it has one. */
   localApic: LocalApic | undefined;
 
-  private readonly buses = new Map<'isa' | 'pci', PlugBus>();
+  /** Called with each device that has left the running machine. */
+  readonly deviceDeleted: ((device: ComposedDevice) => void)[] = [];
+
+  private readonly buses: PlugBus[] = [];
+  private readonly plugged = new Map<ComposedDevice, PlugBus>();
+  private readonly holdings = new Map<Device, Holdings>();
   private readonly rows: readonly GlobalProperty[];
   private readonly globals: readonly GlobalProperty[];
   private readonly ids = new Set<string>();
@@ -140,8 +156,17 @@ export class Composer {
     this.ids.add(id);
     const properties = this.resolve(type, options.properties);
     const wires = new Map<string, Wire>();
-    const context = this.context(type, id, properties, options, wires);
-    const device = type.create(context, properties.values as P);
+    const held: Holdings = { regions: [], blocks: [], timers: [], retries: [] };
+    const context = this.context(type, id, properties, options, wires, held);
+    let device: Device;
+    try {
+      device = type.create(context, properties.values as P);
+    } catch (error) {
+      this.giveBack(held);
+      this.ids.delete(id);
+      throw error;
+    }
+    this.holdings.set(device, held);
     const composed: ComposedDevice = { id, type: type.type, path: options.path, device, properties, wires };
     this.devices.push(composed);
     this.sections.add(device, options.path);
@@ -195,16 +220,56 @@ export class Composer {
   }
 
   offerBus(bus: PlugBus): void {
-    this.buses.set(bus.kind, bus);
+    this.buses.push(bus);
   }
 
-  /** `-device`. @throws {MachineError} for an unknown driver or a bus that the machine has not. */
-  plug(
-    driver: string,
-    id: string | undefined,
-    addr: string | undefined,
-    own: Readonly<Record<string, PropertyValue>>,
-  ): ComposedDevice {
+  /** `-device`. @throws {MachineError} for an unknown driver or bus, {@link PropertyError} for a place or property that cannot be. */
+  plug(wanted: DeviceArguments): ComposedDevice {
+    return this.place(wanted, false).composed;
+  }
+
+  /**
+   * `device_add`: a device comes to a machine that exists, and the guest is told.
+   * @throws as {@link plug}, and {@link MachineError} for a bus that is as it is; the machine has not changed then.
+   */
+  hotplug(wanted: DeviceArguments): ComposedDevice {
+    const { bus, composed } = this.place(wanted, true);
+    composed.device.reset();
+    bus.hotplug!.plugged(composed);
+    return composed;
+  }
+
+  /**
+   * `device_del`: asks the guest to let go of a device; {@link deviceDeleted} follows when it has.
+   * @throws {MachineError} for an unknown id or a device that stays.
+   */
+  requestUnplug(id: string): void {
+    const composed = this.devices.find((device) => device.id === id);
+    if (!composed) throw new MachineError(`device '${id}' not found`);
+    const bus = this.plugged.get(composed);
+    if (!bus) throw new MachineError(`device '${id}' is part of the machine and cannot be unplugged`);
+    if (!bus.hotplug) throw new MachineError(`bus '${bus.name}' does not support hotplugging`);
+    bus.hotplug.requestUnplug(composed);
+  }
+
+  /** Takes a device out: the guest has let go of it. */
+  remove(composed: ComposedDevice): void {
+    const index = this.devices.indexOf(composed);
+    if (index < 0) return;
+    const { device } = composed;
+    for (const wire of composed.wires.values()) wire.set(false);
+    device.unrealize?.();
+    this.giveBack(this.holdings.get(device));
+    this.holdings.delete(device);
+    this.devices.splice(index, 1);
+    this.plugged.delete(composed);
+    this.ids.delete(composed.id);
+    this.sections.remove(device);
+    for (const listener of this.deviceDeleted) listener(composed);
+  }
+
+  private place(wanted: DeviceArguments, hot: boolean): { bus: PlugBus; composed: ComposedDevice } {
+    const { driver, addr: address } = wanted;
     const types = this.type.packages.flatMap((entry) => entry.types);
     const type = types.find((candidate) => candidate.type === driver);
     if (!type) {
@@ -213,21 +278,61 @@ export class Composer {
       );
     }
     if (type.bus === 'system') throw new MachineError(`'${driver}' is part of a machine and cannot be plugged`);
-    const bus = this.buses.get(type.bus);
-    if (!bus) throw new MachineError(`no '${type.bus}' bus in ${this.type.name} for device '${driver}'`);
-    const name = id ?? this.freeId(driver);
-    const place = bus.plug(name, addr);
-    const composed = this.add(type, {
-      id: name,
-      properties: own,
-      slot: place.slot,
-      ...(place.path === undefined ? {} : { path: place.path }),
-    });
+    const bus = this.busFor(type, wanted.bus);
+    if (hot && !bus.hotplug) throw new MachineError(`bus '${bus.name}' does not support hotplugging`);
+    if (wanted.id !== undefined && this.ids.has(wanted.id)) throw new MachineError(`duplicate device id '${wanted.id}'`);
+    const id = wanted.id ?? this.freeId(driver);
+    // On other buses `addr` is a property like any other.
+    const own = bus.kind === 'pci' || address === undefined ? wanted.properties : { ...wanted.properties, addr: address };
+    const properties = this.resolve(type, own).values;
+    const place = bus.plug({ driver, id, address, properties, hot });
+    let composed: ComposedDevice;
+    try {
+      composed = this.add(type, {
+        id,
+        properties: own,
+        slot: place.slot,
+        ...(place.backends === undefined ? {} : { backends: place.backends }),
+        ...(place.path === undefined ? {} : { path: place.path }),
+      });
+    } catch (error) {
+      place.abandoned?.();
+      throw error;
+    }
     for (const [pin, wire] of composed.wires) {
       const target = place.connect?.(pin, composed);
       if (target) wire.connect(target);
     }
-    return composed;
+    this.plugged.set(composed, bus);
+    place.created?.(composed);
+    return { bus, composed };
+  }
+
+  private busFor({ type: driver, bus: kind }: DeviceType, name: string | undefined): PlugBus {
+    const named = this.buses.find((bus) => bus.name === name && bus.kind !== 'none');
+    if (name !== undefined && !named) {
+      const names = this.buses.filter((bus) => bus.kind !== 'none').map((bus) => bus.name);
+      throw new PropertyError(driver, 'bus', `bus '${name}' not found; this machine has: ${names.join(', ') || 'none'}`);
+    }
+    if (named && named.kind !== kind)
+      throw new PropertyError(driver, 'bus', `device '${driver}' cannot go on bus '${named.name}'`);
+    const bus = named ?? this.buses.find((candidate) => candidate.kind === kind);
+    if (!bus) throw new MachineError(`no '${kind}' bus in ${this.type.name} for device '${driver}'`);
+    return bus;
+  }
+
+  /** A bus goes with the device that offered it. */
+  withdrawBus(bus: PlugBus): void {
+    const index = this.buses.indexOf(bus);
+    if (index >= 0) this.buses.splice(index, 1);
+  }
+
+  private giveBack(held: Holdings | undefined): void {
+    if (!held) return;
+    for (const region of held.regions) region.remove();
+    for (const timer of held.timers) timer.cancel();
+    for (const block of held.blocks) this.machine.cpu.release(block as CpuRamBlock);
+    for (const retry of held.retries) this.memoryArrived.splice(this.memoryArrived.indexOf(retry), 1);
   }
 
   /** `-global` rows whose driver no device of this machine is; QEMU warns about them. */
@@ -241,8 +346,14 @@ export class Composer {
     properties: ResolvedProperties,
     options: ComposeOptions,
     wires: Map<string, Wire>,
+    held: Holdings,
   ): DeviceContext {
     const { machine, config } = this;
+    const { ports, memory, clock } = machine;
+    const keep = (region: IoRegion): IoRegion => {
+      held.regions.push(region);
+      return region;
+    };
     const line = (pin: string): IrqLine => {
       let wire = wires.get(pin);
       if (!wire) {
@@ -267,10 +378,27 @@ export class Composer {
     };
     return {
       id,
-      ports: machine.ports,
-      mmio: machine.memory,
-      memory: machine.memory,
-      clock: machine.clock,
+      ports: { add: (...range) => keep(ports.add(...range)) },
+      mmio: {
+        add: (...range) => keep(memory.add(...range)),
+        addRam: (...window) => keep(memory.addRam(...window)),
+        allocate(name, length) {
+          const block = memory.allocate(name, length);
+          held.blocks.push(block);
+          return block;
+        },
+      },
+      memory,
+      clock: {
+        now: () => clock.now(),
+        wallClock: () => clock.wallClock(),
+        rtcClock: () => clock.rtcClock(),
+        timer(callback) {
+          const timer = clock.timer(callback);
+          held.timers.push(timer);
+          return timer;
+        },
+      },
       log: machine.logFor(id),
       line,
       backend,
@@ -279,6 +407,7 @@ export class Composer {
       requestShutdown: (reason, exitCode) => machine.requestShutdown(reason, exitCode),
       onMemoryArrived: (retry) => {
         this.memoryArrived.push(retry);
+        held.retries.push(retry);
       },
     };
   }

@@ -6,6 +6,8 @@ import type { HostClock, InstructionCountOptions, RtcOptions } from './time.js';
 export interface DeviceArguments {
   readonly driver: string;
   readonly id?: string;
+  /** Name of the bus; default: the first that takes the device. */
+  readonly bus?: string;
   readonly addr?: string;
   readonly properties: Readonly<Record<string, PropertyValue>>;
 }

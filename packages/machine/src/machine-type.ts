@@ -37,12 +37,33 @@ export class MachineError extends Error {
 
 /** A bus that `-device` can plug into, offered by a machine type while it is built. */
 export interface PlugBus {
-  readonly kind: 'isa' | 'pci';
-  /**
-   * Finds a place for a device.
-   * @param address the `addr=` property, e.g. `05.0`, where the user gave one.
-   */
-  plug(id: string, address: string | undefined): PlugPlace;
+  readonly kind: 'isa' | 'pci' | 'none';
+  /** What `bus=` calls it, e.g. `pci.0`. */
+  readonly name: string;
+  /** Finds a place for a device. Throws {@link PropertyError} where there is none. */
+  plug(request: PlugRequest): PlugPlace;
+  /** Devices that come and go while the machine exists; absent: the bus has only what was there at the start. */
+  readonly hotplug?: BusHotplug;
+}
+
+/** A device that looks for a place. */
+export interface PlugRequest {
+  readonly driver: string;
+  readonly id: string;
+  /** The `addr=` property, e.g. `05.0`, where the user gave one. */
+  readonly address: string | undefined;
+  /** What the device's properties will be, by the names of its property table. */
+  readonly properties: Readonly<Record<string, PropertyValue>>;
+  /** The machine exists already: the guest has to be told. */
+  readonly hot: boolean;
+}
+
+/** How a bus handles devices that come and go. */
+export interface BusHotplug {
+  /** A device was added: tell the guest. */
+  plugged(device: ComposedDevice): void;
+  /** Asks the guest to let go; when it does, the bus calls {@link Composer.remove}. Throws {@link MachineError} for a fixed device. */
+  requestUnplug(device: ComposedDevice): void;
 }
 
 export interface PlugPlace {
@@ -50,6 +71,12 @@ export interface PlugPlace {
   readonly slot: unknown;
   /** Prefix of section names, e.g. `0000:00:05.0`; undefined for buses that give none. */
   readonly path: string | undefined;
+  /** Services that the place has for the device, by backend name. */
+  readonly backends?: Readonly<Record<string, object | undefined>>;
+  /** The device is there: it may offer a bus of its own. */
+  created?(device: ComposedDevice): void;
+  /** The device could not be created: the place is free again. */
+  abandoned?(): void;
   /** Where the device's output pins go. */
   connect?(pin: string, device: ComposedDevice): InputPin | undefined;
 }

@@ -133,7 +133,7 @@ export class Machine implements MigrationTarget {
     this.composer.addInternal('timer', this.timerDevice());
     this.composer.addInternal('cpu', this.cpuPart.device);
     type.build(this.composer, machineProperties(type, config));
-    for (const device of config.devices ?? []) this.composer.plug(device.driver, device.id, device.addr, device.properties);
+    for (const device of config.devices ?? []) this.composer.plug(device);
     for (const row of this.composer.unusedGlobals().filter(({ driver }) => !driver.endsWith('-cpu')))
       config.log?.(`warning: -global ${row.driver}.${row.property}=${row.value} has no effect: no such device in ${type.name}`);
     this.resetDevices();

@@ -5,12 +5,14 @@ import { decode, saveDescribed } from '@pagurus/vmstate';
  * All sections of a machine by identity (path, name, instance), in order of creation; higher priorities first.
  */
 export class SectionRegistry {
-  private readonly entries: { section: MigrationSection; priority: number; device: Device }[] = [];
-  private readonly counts = new Map<string, number>();
-  private readonly plainCounts = new Map<string, number>();
+  private entries: { section: MigrationSection; priority: number; device: Device }[] = [];
 
   add(device: Device, path: string | undefined): void {
     for (const section of device.sections) this.addSection(section, section.plainName ? undefined : path, device);
+  }
+
+  remove(device: Device): void {
+    this.entries = this.entries.filter((entry) => entry.device !== device);
   }
 
   /** Sorted as they are sent: descending priority, then creation. */
@@ -29,14 +31,14 @@ export class SectionRegistry {
   private addSection({ description, state, instance, alias }: Section, path: string | undefined, device: Device): void {
     const idstr = path === undefined ? description.name : `${path}/${description.name}`;
     if (idstr.length > 255) throw new Error(`section name ${idstr} is longer than 255 bytes`);
-    const counted = this.counts.get(idstr) ?? 0;
-    const number = instance ?? counted;
-    this.counts.set(idstr, Math.max(counted, number + 1));
+    const number =
+      instance ?? next(this.entries.filter(({ section }) => section.idstr === idstr).map(({ section }) => section.instance));
     let compat: { idstr: string; instance: number } | undefined;
     if (path !== undefined) {
-      const plain = this.plainCounts.get(description.name) ?? 0;
-      this.plainCounts.set(description.name, plain + 1);
-      compat = { idstr: description.name, instance: plain };
+      const known = this.entries.flatMap(({ section }) =>
+        section.compat?.idstr === description.name ? [section.compat.instance] : [],
+      );
+      compat = { idstr: description.name, instance: next(known) };
     }
     this.entries.push({
       priority: description.priority,
@@ -57,3 +59,6 @@ export class SectionRegistry {
     });
   }
 }
+
+/** The number behind the highest. */
+const next = (numbers: readonly number[]): number => Math.max(-1, ...numbers) + 1;

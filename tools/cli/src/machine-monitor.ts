@@ -2,6 +2,7 @@ import type { PciFunction, PciHostService, Piix4PmService } from '@pagurus/dev-p
 import { KEY_NAMES } from '@pagurus/dev-ps2';
 import type { Property, PropertyValue, RunState, Screen } from '@pagurus/device-model';
 import {
+  type DeviceOptions,
   HostError,
   type MigrationController,
   type MonitorDevice,
@@ -72,6 +73,18 @@ export class MachineMonitor implements MonitorTarget {
 
   quit(): void {
     this.options.quit();
+  }
+
+  deviceAdd(device: DeviceOptions): void {
+    this.refuseWhileMigrating('device_add');
+    this.machine.composer.hotplug(device);
+    this.machine.wake();
+  }
+
+  deviceDel(id: string): void {
+    this.refuseWhileMigrating('device_del');
+    this.machine.composer.requestUnplug(id);
+    this.machine.wake();
   }
 
   registers(): string {
@@ -172,6 +185,13 @@ export class MachineMonitor implements MonitorTarget {
 
   clearBreak(): void {
     if (this.machine.time.counting) this.machine.breakAt(Number.MAX_SAFE_INTEGER);
+  }
+
+  /** Both ends must agree on the devices. */
+  private refuseWhileMigrating(command: string): void {
+    const { status } = this.migration.info();
+    if (this.machine.runState === 'inmigrate' || !['none', 'completed', 'failed', 'cancelled'].includes(status))
+      throw new HostError('unsupported', `${command}: not while the machine migrates (${status})`);
   }
 
   saveSnapshot(path: string): Promise<void> {

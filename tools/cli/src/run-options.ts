@@ -1,4 +1,12 @@
-import { type CharacterSpec, NamedOptions, parseCharacter, parseChardev, parseSize, splitCommas } from '@pagurus/host-node';
+import {
+  type CharacterSpec,
+  NamedOptions,
+  parseCharacter,
+  parseChardev,
+  parseDeviceOptions,
+  parseSize,
+  splitCommas,
+} from '@pagurus/host-node';
 import type { DeviceArguments, GlobalProperty, InstructionCountOptions } from '@pagurus/machine';
 import { nearest, UsageError } from './usage-error.js';
 
@@ -265,18 +273,7 @@ function device(options: RunOptions, value: string): void {
     options.list = { what: 'device', name: driver };
     return;
   }
-  const named = new NamedOptions(`-device ${value}`, rest);
-  const id = named.text('id');
-  const addr = named.text('addr');
-  const bus = named.text('bus');
-  if (bus !== undefined && !['pci.0', 'isa.0', 'isa'].includes(bus))
-    throw new UsageError(`-device ${value}: unknown bus '${bus}'; expected pci.0 or isa.0`);
-  options.devices.push({
-    driver,
-    ...(id === undefined ? {} : { id }),
-    ...(addr === undefined ? {} : { addr }),
-    properties: named.rest(),
-  });
+  options.devices.push(parseDeviceOptions('-device', value));
 }
 
 function globalProperty(options: RunOptions, value: string): void {

@@ -205,6 +205,9 @@ class Run {
       },
       error: (error) => this.defect(error),
     });
+    machine.composer.deviceDeleted.push(({ id }) =>
+      this.events.emit('DEVICE_DELETED', { device: id, path: `/machine/peripheral/${id}` }),
+    );
     const signals = Object.entries(SIGNALS).map(([name, number]) => {
       const handler = (): void => this.finish(SIGNAL_CODE + number);
       process.on(name, handler);

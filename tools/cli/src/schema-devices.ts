@@ -42,7 +42,7 @@ export async function deviceSections(
       if (composer.devices.some((device) => device.type === type.type)) return;
       const services = (name: string) => composer.devices.find((device) => device.type === name)?.device.services;
       const backends = { 'fw-cfg': services('fw_cfg_io'), i8042: services('i8042'), vmport: services('vmport'), drive };
-      if (type.bus === 'pci') composer.plug(type.type, undefined, undefined, {});
+      if (type.bus === 'pci') composer.plug({ driver: type.type, properties: {} });
       else composer.add(type, { backends, slot, properties: SPARE_ISA_DEVICE[type.type] ?? {} });
     },
   });

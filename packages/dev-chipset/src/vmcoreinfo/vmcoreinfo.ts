@@ -8,8 +8,7 @@ const LENGTH = 16;
 export const vmcoreinfo = defineDevice<object>({
   type: 'vmcoreinfo',
   doc: 'lets a guest say where its vmcoreinfo note is',
-  // A device without a bus; it takes its place in any machine that has fw_cfg.
-  bus: 'isa',
+  bus: 'none',
   properties: {},
   create,
 });

@@ -19,8 +19,7 @@ export interface VmgenidProperties {
 export const vmgenid = defineDevice<VmgenidProperties>({
   type: 'vmgenid',
   doc: 'identifier of this life of the guest',
-  // A device without a bus; it takes its place in any machine that has fw_cfg.
-  bus: 'isa',
+  bus: 'none',
   properties: {
     guid: { name: 'guid', type: 'str', default: '00000000-0000-0000-0000-000000000000', doc: 'the identifier, e.g. of uuidgen' },
   },

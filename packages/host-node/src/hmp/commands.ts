@@ -1,3 +1,4 @@
+import { parseDeviceOptions } from '../device-options.js';
 import { HostError } from '../errors.js';
 import { dumpScreen } from '../screendump.js';
 import { INFO } from './info.js';
@@ -76,6 +77,26 @@ export const COMMANDS: readonly MonitorCommand[] = [
   { name: 'quit', aliases: ['q'], usage: '', help: 'end the emulator', run: (target) => void target.quit() },
   { name: 'system_reset', usage: '', help: 'reset', run: (target) => void target.reset() },
   { name: 'system_powerdown', usage: '', help: 'press the power button', run: (target) => void target.powerdown() },
+  {
+    name: 'device_add',
+    usage: 'DRIVER[,PROPERTY=VALUE]...',
+    help: 'add a device while the machine runs',
+    run(target, args) {
+      arity('device_add', args, 1);
+      target.deviceAdd(parseDeviceOptions('device_add', args[0]!));
+      return undefined;
+    },
+  },
+  {
+    name: 'device_del',
+    usage: 'ID',
+    help: 'ask the guest to let go of a device',
+    run(target, args) {
+      arity('device_del', args, 1);
+      target.deviceDel(args[0]!);
+      return undefined;
+    },
+  },
   {
     name: 'sendkey',
     usage: 'KEYS [MILLISECONDS]',

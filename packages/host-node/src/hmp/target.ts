@@ -1,5 +1,6 @@
 import type { RunState, Screen } from '@pagurus/device-model';
 import type { MigrationInfo } from '@pagurus/migration';
+import type { DeviceOptions } from '../device-options.js';
 
 /**
  * What a monitor can see and do of a running machine. The command line implements it over `@pagurus/machine`; tests over nothing.
@@ -23,6 +24,10 @@ export interface MonitorTarget {
   quit(): void;
 
   registers(): string;
+  /** A device comes to the machine; the guest is told. */
+  deviceAdd(device: DeviceOptions): void;
+  /** Asks the guest to let go of a device; it goes when the guest has. */
+  deviceDel(id: string): void;
   devices(): readonly MonitorDevice[];
   regions(space: 'memory' | 'io'): readonly MonitorRegion[];
   /** Functions on the PCI buses; undefined if the machine has none. */

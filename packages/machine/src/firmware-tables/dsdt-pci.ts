@@ -4,7 +4,7 @@ import { ports, resources, SHARED_INTERRUPT_NUMBER, sharedInterrupts, window } f
 import { and, arg, call, createDwordField, lNot, local, locked, notify, or, returns, store, when } from './aml-statements.js';
 import { concat } from './bytes.js';
 import { ISA_PATH, ROUTING_REGISTERS } from './dsdt-isa.js';
-import type { FirmwareTableInput } from './input.js';
+import type { FirmwareTableInput, PciFunctionDescription } from './input.js';
 
 const SLOTS = 32;
 const PINS = 4;
@@ -106,40 +106,77 @@ function interruptLink(path: string, uid: number, register: Aml): Aml {
 
 /** QEMU's registers at 0xae00; see `docs/specs/acpi_pci_hotplug` of QEMU. Each bit is a slot of the selected bus. */
 const HOTPLUG = { PORT: 0xae00, LENGTH: 0x18 } as const;
-const ROOT_BUS = 0;
 /** Notifications. [ACPI] 5.6.6 */
 const DEVICE_CHECK = 1;
 const EJECT_REQUEST = 3;
 
+/** A bus that the registers know, where it is in the name space. */
+interface HotplugBus {
+  readonly number: number;
+  readonly path: string;
+}
+
 function hotplug(input: FirmwareTableInput): Aml {
-  const fixed = new Set(input.pciFunctions.filter((entry) => !entry.hotpluggable).map((entry) => entry.devfn >> 3));
-  const slots = Array.from({ length: SLOTS }, (_, slot) => slot).filter((slot) => !fixed.has(slot));
-  const bit = (slot: number): Aml => integer((1 << slot) >>> 0);
+  const buses: HotplugBus[] = [];
+  const slots = busSlots(input.pciFunctions, input.rootHotplugNumber, '\\_SB.PCI0', buses);
+  const perBus = ({ number, path }: HotplugBus): Aml[] => [
+    locked('HPMX', store(integer(number), name('HPBS')), store(name('HPUP'), local(0)), store(name('HPDN'), local(1))),
+    call(`${path}.PNTF`, local(0), integer(DEVICE_CHECK)),
+    call(`${path}.PNTF`, local(1), integer(EJECT_REQUEST)),
+  ];
   return concat(
     region('HPRG', 'io', HOTPLUG.PORT, HOTPLUG.LENGTH),
     field('HPRG', { access: 32, update: 'write-as-zeros' }, ['HPUP', 32], ['HPDN', 32], ['HPEJ', 32], [null, 32], ['HPBS', 32]),
     mutex('HPMX'),
-    ...slots.map((slot) =>
-      device(
-        slotName(slot),
-        define('_ADR', integer(slot * 0x1_0000)),
-        define('_SUN', integer(slot)),
-        method('_EJ0', { args: 1 }, call('PEJT', bit(slot))),
-      ),
-    ),
-    // Lets go of the slots Arg0.
-    method('PEJT', { args: 1 }, locked('HPMX', store(integer(ROOT_BUS), name('HPBS')), store(arg(0), name('HPEJ')))),
-    // Sends notification Arg1 to the slots Arg0.
-    method('PNTF', { args: 2 }, ...slots.map((slot) => when(and(arg(0), bit(slot)), notify(slotName(slot), arg(1))))),
-    method(
-      'PSCN',
-      {},
-      locked('HPMX', store(integer(ROOT_BUS), name('HPBS')), store(name('HPUP'), local(0)), store(name('HPDN'), local(1))),
-      call('PNTF', local(0), integer(DEVICE_CHECK)),
-      call('PNTF', local(1), integer(EJECT_REQUEST)),
-    ),
+    // Lets go of the slots Arg1 of the bus Arg0.
+    method('PEJT', { args: 2 }, locked('HPMX', store(arg(0), name('HPBS')), store(arg(1), name('HPEJ')))),
+    slots,
+    method('PSCN', {}, ...buses.flatMap(perBus)),
   );
 }
 
-/** `S18` is device 3: its devfn in hexadecimal. */
-const slotName = (slot: number): string => `S${(slot << 3).toString(16).toUpperCase().padStart(2, '0')}`;
+/**
+ * Slots of one bus as devices, those behind its bridges inside of them; `number`: the bus's own, undefined where its devices stay.
+ * Appends to `buses`.
+ */
+function busSlots(
+  functions: readonly PciFunctionDescription[],
+  number: number | undefined,
+  path: string,
+  buses: HotplugBus[],
+): Aml {
+  const fixed = new Set(functions.filter((entry) => !entry.hotpluggable).map((entry) => entry.devfn >> 3));
+  const open = number === undefined ? [] : Array.from({ length: SLOTS }, (_, slot) => slot).filter((slot) => !fixed.has(slot));
+  const bit = (slot: number): Aml => integer((1 << slot) >>> 0);
+  if (number !== undefined) buses.push({ number, path });
+  const bridges = functions.flatMap(({ devfn, behind }) => {
+    if (!behind) return [];
+    const inside = functionName(devfn);
+    const place = integer((devfn >> 3) * 0x1_0000 + (devfn & 7));
+    return [device(inside, define('_ADR', place), busSlots(behind.functions, behind.number, `${path}.${inside}`, buses))];
+  });
+  return concat(
+    ...bridges,
+    ...open.map((slot) =>
+      device(
+        functionName(slot << 3),
+        define('_ADR', integer(slot * 0x1_0000)),
+        define('_SUN', integer(slot)),
+        method('_EJ0', { args: 1 }, call('PEJT', integer(number!), bit(slot))),
+      ),
+    ),
+    // Sends notification Arg1 to the slots Arg0.
+    ...(number === undefined
+      ? []
+      : [
+          method(
+            'PNTF',
+            { args: 2 },
+            ...open.map((slot) => when(and(arg(0), bit(slot)), notify(functionName(slot << 3), arg(1)))),
+          ),
+        ]),
+  );
+}
+
+/** `S18` is device 3, function 0. */
+const functionName = (devfn: number): string => `S${devfn.toString(16).toUpperCase().padStart(2, '0')}`;

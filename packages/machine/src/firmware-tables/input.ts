@@ -7,7 +7,7 @@ export interface FirmwareTableInput {
   /** Where PCI devices may lie above 4 GiB: first and last address. */
   readonly window64?: { readonly first: number; readonly last: number };
   /** What sits on the root bus at start. */
-  readonly pciFunctions: readonly { readonly devfn: number; readonly hotpluggable: boolean }[];
+  readonly pciFunctions: readonly PciFunctionDescription[];
   readonly isa: IsaDescription;
   /** Comparators of the HPET, where there is one. */
   readonly hpetTimers?: number;
@@ -17,12 +17,22 @@ export interface FirmwareTableInput {
   readonly suspend: boolean;
   /** Sleep type of suspend to disk, where it is offered. */
   readonly hibernate?: number;
-  /** Devices on the root bus come and go while the guest runs. */
+  /** PCI devices come and go while the guest runs: the registers at 0xae00 are there. */
   readonly pciHotplug: boolean;
+  /** Number of the root bus in those registers; undefined: its devices stay. */
+  readonly rootHotplugNumber?: number;
   /** The processor registers at 0xaf00, which have machines since 2.7. */
   readonly cpuHotplug: boolean;
   /** Ports of fw_cfg, for guests that read it after the firmware did. */
   readonly fwCfg?: { readonly base: number; readonly length: number };
+}
+
+/** A PCI device, as far as hotplug goes. */
+export interface PciFunctionDescription {
+  readonly devfn: number;
+  readonly hotpluggable: boolean;
+  /** What is behind a bridge whose devices come and go. */
+  readonly behind?: { readonly number: number; readonly functions: readonly PciFunctionDescription[] };
 }
 
 /** What firmware tables tell of the ISA bus. */

@@ -11,6 +11,7 @@ export const sample: FirmwareTableInput = {
   suspend: true,
   hibernate: 2,
   pciHotplug: true,
+  rootHotplugNumber: 0,
   cpuHotplug: true,
   fwCfg: { base: 0x510, length: 12 },
 };

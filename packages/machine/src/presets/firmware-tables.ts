@@ -1,9 +1,9 @@
 import type { FwCfgService } from '@pagurus/dev-chipset';
-import type { AcpiBuildService, PciBus, Piix4PmProperties } from '@pagurus/dev-pci';
+import type { AcpiBuildService, PciBus, Piix4PmProperties, Piix4PmService } from '@pagurus/dev-pci';
 import type { ComposedDevice, Composer } from '../composer.js';
 import { ACPI_FILE, type AcpiFiles, acpiFiles, systemStates } from '../firmware-tables/acpi.js';
 import { padded } from '../firmware-tables/bytes.js';
-import type { FirmwareTableInput, IsaDescription } from '../firmware-tables/input.js';
+import type { FirmwareTableInput, IsaDescription, PciFunctionDescription } from '../firmware-tables/input.js';
 import { SMBIOS_FILE, smbiosFiles } from '../firmware-tables/smbios.js';
 import type { AcpiBlocks } from './acpi-blocks.js';
 import type { PcMachineProperties } from './pc-machine.js';
@@ -85,7 +85,7 @@ function powerOf(composer: Composer): Pick<FirmwareTableInput, 'suspend' | 'hibe
   return {
     suspend: values.disableS3 === 0,
     ...(values.disableS4 === 0 ? { hibernate: values.s4Value } : {}),
-    pciHotplug: values.rootHotplug,
+    pciHotplug: values.rootHotplug || values.bridgeHotplug,
   };
 }
 
@@ -97,7 +97,7 @@ function describe(composer: Composer, { bus, fwCfg, layout, machine }: FirmwareT
     processors: [{ apicId: 0, present: true }],
     memory: layout,
     ...(window64 ? { window64 } : {}),
-    pciFunctions: bus.list().map(({ slot, hotpluggable }) => ({ devfn: slot.devfn, hotpluggable })),
+    ...pciOf(composer, bus),
     isa: isaOf(composer),
     ...(timers ? { hpetTimers: valuesOf(timers).timers as number } : {}),
     irq0Override: true,
@@ -105,6 +105,18 @@ function describe(composer: Composer, { bus, fwCfg, layout, machine }: FirmwareT
     cpuHotplug: machine.cpuHotplugRegisters,
     fwCfg: { base: FW_CFG.BASE, length: fwCfg.dmaEnabled ? FW_CFG.LENGTH_WITH_DMA : FW_CFG.LENGTH },
   };
+}
+
+function pciOf(composer: Composer, root: PciBus): Pick<FirmwareTableInput, 'pciFunctions' | 'rootHotplugNumber'> {
+  const { hotplug } = find(composer, 'PIIX4_PM')!.device.services as Piix4PmService;
+  const describeBus = (bus: PciBus): PciFunctionDescription[] =>
+    bus.list().map((entry) => {
+      const number = entry.secondary ? hotplug.buses.indexOf(entry.secondary) : -1;
+      const behind = number < 0 ? {} : { behind: { number, functions: describeBus(entry.secondary!) } };
+      return { devfn: entry.slot.devfn, hotpluggable: entry.hotpluggable && number < 0, ...behind };
+    });
+  const number = hotplug.buses.indexOf(root);
+  return { pciFunctions: describeBus(root), ...(number < 0 ? {} : { rootHotplugNumber: number }) };
 }
 
 /** From the next whole GiB behind the memory, as QEMU places it since 2.11. */

@@ -228,6 +228,7 @@ function dmaProperties(controller: number): Record<string, PropertyValue> {
 export function offerIsaBus(composer: Composer, parts: IsaParts): void {
   composer.offerBus({
     kind: 'isa',
+    name: 'isa.0',
     plug: (): PlugPlace => ({
       slot: undefined,
       path: undefined,

@@ -27,6 +27,7 @@ import { bootKernel } from './kernel.js';
 import { type PcMachineProperties, pcMachineObject, pcMachinePackage } from './pc-machine.js';
 import { addIsaDevices, addMemory, type IsaParts, offerIsaBus, tellFirmware } from './pc-parts.js';
 import { addIde } from './pc-storage.js';
+import { offerPciBus } from './pci-buses.js';
 
 export interface PcProperties {
   i8042: boolean;
@@ -84,16 +85,10 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
 
       addVga(composer, bus);
       addIde(composer, on(0x09), parts);
-      if (properties.acpi) addPowerManagement(composer, on(0x0b), parts, machine);
+      const power = properties.acpi ? addPowerManagement(composer, on(0x0b), parts, machine) : undefined;
       const blocks = addAcpiBlocks(composer, { ...machine, acpiBuild: machine.acpiBuild && properties.acpi });
 
-      composer.offerBus({
-        kind: 'pci',
-        plug: (id, address) => {
-          const slot = bus.plug(id, address);
-          return { slot, path: slot.path };
-        },
-      });
+      offerPciBus(composer, bus, power?.hotplug);
       offerIsaBus(composer, parts);
       tellFirmware(composer, parts, layout);
       addFirmwareTables(composer, { blocks, bus, fwCfg: parts.fwCfg, layout, machine });
@@ -124,13 +119,15 @@ function addPowerManagement(
   place: { slot: unknown; path: string },
   parts: IsaParts,
   machine: PcMachineProperties,
-): void {
+): Piix4PmService {
   const power = composer.add(piix4Pm, { ...place, backends: { ports: composer.machine.ports } });
   composer.connect(power, 'sci', parts.irq(SCI_IRQ));
-  const { smbus } = power.device.services as Piix4PmService;
+  const service = power.device.services as Piix4PmService;
+  const { smbus } = service;
   for (let n = 0; n < SPD_COUNT; n++)
     composer.add(smbusEeprom, { properties: { address: SPD_FIRST_ADDRESS + n }, backends: { smbus } });
   if (machine.acpiBuild) composer.add(acpiBuild);
+  return service;
 }
 
 /** QEMU's `isapc`: an AT without PCI. Unversioned: it promises nothing about other versions. */
