@@ -393,6 +393,8 @@ export function decode(from: u32, to: u32, rec: u32, offset: u32): u32 {
     map = vexValid ? map + 2 : 1;
     byte = vexValid ? fetch8() : 0x04;
   }
+  // F3 with REX.B is no PAUSE but the exchange with R8
+  if (byte == 0x90 && !map && rex & 1) mandatoryPrefix = 0;
   opcodeByte = byte;
   opcodeMap = map;
   modrmFetched = false;

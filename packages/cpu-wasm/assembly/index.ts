@@ -89,6 +89,11 @@ export function mapChanged(): void {
   flushTlb(false);
   breakBlock();
 }
+/** After the state block of another processor was put in place. */
+export function switched(): void {
+  flushTlb(false);
+  updateEvents();
+}
 /** Derives everything derived from the architectural state; TLB and pending events included. */
 export function refresh(): void {
   store<u64>(GPR, 0, PSEUDO_ZERO);

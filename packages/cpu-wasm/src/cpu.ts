@@ -1,9 +1,10 @@
 /** The CPU: instance and memory of the WebAssembly module behind {@link CpuPort}. */
 import type { CpuidEntry } from './cpuid.js';
 import * as layout from './layout.js';
+import { ParkedState } from './parked.js';
 import type { CpuBus, CpuExit, CpuPort, CpuRamBlock, FlatRange } from './port.js';
 import { PAGE_SIZE, type RamExports, WasmRamBlock } from './ram-block.js';
-import { writeResetState } from './reset.js';
+import { InitState, writeResetState } from './reset.js';
 
 export interface CpuOptions {
   /** The compiled `cpu.wasm`. */
@@ -43,6 +44,7 @@ interface CpuExports extends RamExports {
   setA20(on: number): void;
   mapChanged(): void;
   refresh(): void;
+  switched(): void;
   getFlags(): number;
   setFlags(value: number): void;
   dropCode(): void;
@@ -67,6 +69,9 @@ export class Cpu implements CpuPort {
   /** Released and not yet used again. */
   private readonly free: { readonly address: number; readonly end: number }[] = [];
   private nextAddress = layout.RAM_BASE;
+  /** States of all processors; that of the selected one is stale. */
+  private readonly parked: ParkedState[] = [];
+  private current = 0;
   private running = false;
   private cachedView: DataView;
 
@@ -103,8 +108,9 @@ export class Cpu implements CpuPort {
     this.exports = instance.exports as unknown as CpuExports;
     this.cachedView = new DataView(this.memory.buffer);
     this.exports.initialize();
-    this.writeCpuid();
+    this.writeCpuid(this.options.cpuid ?? []);
     this.reset();
+    this.parked.push(new ParkedState(this.memory));
   }
 
   /** The state block and all else, by the addresses of layout.ts. Not to be kept: growing memory replaces it. */
@@ -191,21 +197,69 @@ export class Cpu implements CpuPort {
 
   // ------------------------------------------------------------------------------------------------ pins
 
-  setA20(on: boolean): void {
-    this.exports.setA20(on ? 1 : 0);
+  setA20(on: boolean, processor = this.current): void {
+    if (processor === this.current) this.exports.setA20(on ? 1 : 0);
+    else this.aside(processor).setUint32(layout.A20_MASK, on ? 0xffff_ffff : 0xffef_ffff);
   }
 
-  setInterrupt(level: boolean): void {
-    this.exports.setInterrupt(level ? 1 : 0);
+  setInterrupt(level: boolean, processor = this.current): void {
+    if (processor === this.current) this.exports.setInterrupt(level ? 1 : 0);
+    else this.aside(processor).setUint32(layout.INTR_LINE, level ? 1 : 0);
   }
 
-  nmi(): void {
-    this.exports.raiseNmi();
+  nmi(processor = this.current): void {
+    if (processor === this.current) this.exports.raiseNmi();
+    else this.aside(processor).setUint32(layout.NMI_PENDING, 1);
   }
 
-  /** Edge on the SMI# pin. */
-  smi(): void {
-    this.exports.raiseSmi();
+  smi(processor = this.current): void {
+    if (processor === this.current) this.exports.raiseSmi();
+    else this.aside(processor).setUint32(layout.SMI_PENDING, 1);
+  }
+
+  setIgnoreNumericError(level: boolean, processor = this.current): void {
+    if (processor === this.current) this.view.setUint32(layout.IGNNE, level ? 1 : 0, true);
+    else this.aside(processor).setUint32(layout.IGNNE, level ? 1 : 0);
+  }
+
+  private aside(processor: number): ParkedState {
+    const state = this.parked[processor];
+    if (!state) throw new RangeError(`no processor ${processor}; there are ${this.parked.length}`);
+    return state;
+  }
+
+  // ------------------------------------------------------------------------------------------------ processors
+
+  get processors(): number {
+    return this.parked.length;
+  }
+
+  get selected(): number {
+    return this.current;
+  }
+
+  select(processor: number): void {
+    if (processor === this.current) return;
+    if (this.running) throw new Error('a running CPU is switched to another processor: ask it to exit first');
+    const next = this.aside(processor);
+    this.aside(this.current).park(this.memory);
+    next.unpark(this.memory);
+    this.current = processor;
+    this.exports.switched();
+  }
+
+  addProcessor(cpuid: readonly CpuidEntry[]): number {
+    if (this.running) throw new Error('a processor is added to a running CPU: ask it to exit first');
+    const before = this.current;
+    const number = this.parked.push(new ParkedState(this.memory)) - 1;
+    this.view.setUint32(layout.PAUSE_EXITS, 1, true);
+    this.select(number);
+    this.view.setUint32(layout.INTR_LINE, 0, true);
+    this.view.setUint32(layout.A20_MASK, 0xffffffff, true);
+    this.writeCpuid(cpuid);
+    this.reset(true);
+    this.select(before);
+    return number;
   }
 
   /** In system management mode: the machine shows SMRAM. Changes are told by `notify(5)`. */
@@ -213,7 +267,7 @@ export class Cpu implements CpuPort {
     return this.view.getUint32(layout.SMM, true) !== 0;
   }
 
-  reset(): void {
+  reset(waiting = false): void {
     if (this.running) throw new Error('reset of a running CPU: ask it to exit first');
     const features = this.view.getUint32(layout.FEATURE_1_EDX, true);
     const machineCheck = 1 << 14;
@@ -221,7 +275,25 @@ export class Cpu implements CpuPort {
     // MONITOR exists: enabled, as firmware would leave it
     const monitor = this.view.getUint32(layout.FEATURE_1_ECX, true) & (1 << 3);
     if (monitor) this.view.setBigUint64(layout.MISC_ENABLE, 0x40001n, true);
+    this.view.setUint32(layout.HALTED, waiting ? 1 : 0, true);
     this.exports.setFlags(2);
+    this.exports.refresh();
+  }
+
+  init(waiting = false): void {
+    const kept = new InitState(this.view);
+    this.reset(waiting);
+    kept.restore(this.view);
+    this.exports.refresh();
+  }
+
+  startup(vector: number): void {
+    const { view } = this;
+    const cs = layout.SEGMENTS + layout.CS * layout.SEGMENT_STRIDE;
+    view.setUint32(cs + layout.SEG_SELECTOR, vector << 8, true);
+    view.setBigUint64(cs + layout.SEG_BASE, BigInt(vector << 12), true);
+    view.setBigUint64(layout.RIP, 0n, true);
+    view.setUint32(layout.HALTED, 0, true);
     this.exports.refresh();
   }
 
@@ -323,9 +395,8 @@ export class Cpu implements CpuPort {
     return bytes.subarray(0, done);
   }
 
-  private writeCpuid(): void {
+  private writeCpuid(entries: readonly CpuidEntry[]): void {
     const { view } = this;
-    const entries = this.options.cpuid ?? [];
     if (entries.length > layout.CPUID_CAPACITY)
       throw new RangeError(`${entries.length} CPUID leaves: at most ${layout.CPUID_CAPACITY}`);
     entries.forEach(({ leaf, subleaf, eax, ebx, ecx, edx }, i) => {

@@ -18,4 +18,5 @@ export type * from './port.js';
 export { registerLines } from './registers.js';
 export { CpuCommonState, CpuState, cpuCommonDescription, cpuDescription, type Target } from './state.js';
 export { type CpuAccess, computeHflags, syncFromCpu, syncToCpu } from './state-sync.js';
+export { apicIdOf, type CpuTopology, cpuidOfProcessor, ONE_PROCESSOR } from './topology.js';
 export { cpuWasmUrl } from './wasm-url.js';

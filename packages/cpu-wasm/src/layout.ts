@@ -235,6 +235,10 @@ export const STEPPING = 0xf38;
 export const STEP_DR6 = 0xf3c;
 /** i64: {@link INSTRUCTIONS} when an exception was last delivered. A second one at the same count costs an instruction. */
 export const LAST_DELIVERY = 0xf40;
+/** u32: PAUSE leaves the run as if the host had asked for it, so that another processor of the machine goes on. */
+export const PAUSE_EXITS = 0xf48;
+/** u32: IGNNE#: a pending x87 error is not told again until it is cleared. */
+export const IGNNE = 0xf4c;
 
 // ---------------------------------------------------------------------------------------------------- CPUID
 

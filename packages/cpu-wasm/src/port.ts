@@ -1,7 +1,9 @@
 /**
  * The CPU as the machine sees it. `machine` programs against these interfaces; `cpu.ts` implements them over the WASM module.
  */
+
 import type { MigrationRamBlock, RamBlock } from '@pagurus/device-model';
+import type { CpuidEntry } from './cpuid.js';
 
 /** What the CPU asks of the machine while it runs. All synchronous; called at exact instruction boundaries of the guest's accesses. */
 export interface CpuBus {
@@ -57,19 +59,37 @@ export interface CpuPort {
   readonly blocks: readonly CpuRamBlock[];
   setMemoryMap(ranges: readonly FlatRange[]): void;
   /** Off: address bit 20 is forced to 0. */
-  setA20(on: boolean): void;
-  /** Level of the INTR pin. */
-  setInterrupt(level: boolean): void;
+  setA20(on: boolean, processor?: number): void;
+  /** Level of the INTR pin. Pins are those of the selected processor unless another one is named. */
+  setInterrupt(level: boolean, processor?: number): void;
   /** Edge on the NMI pin. */
-  nmi(): void;
+  nmi(processor?: number): void;
+  /** Edge on the SMI# pin. */
+  smi(processor?: number): void;
+  /** Level of the IGNNE# pin. */
+  setIgnoreNumericError(level: boolean, processor?: number): void;
   /** Runs until `instructions >= limit` or another exit. */
   run(limit: number): CpuExit;
   /** Lower (or raise) the limit of the run in progress; callable inside bus callbacks. */
   setLimit(limit: number): void;
   /** Makes `run` come back at the next instruction boundary; callable inside bus callbacks. */
   requestExit(): void;
-  /** RESET pin: registers as after power-on; RAM untouched. */
-  reset(): void;
+  /** RESET pin: registers as after power-on; RAM untouched. `waiting`: not the boot processor, it waits for a start-up interrupt. */
+  reset(waiting?: boolean): void;
+  /** INIT: as {@link reset}, but FPU, SSE, MTRR, machine check, time-stamp counter and SMBASE stay. */
+  init(waiting?: boolean): void;
+  /** Start-up interrupt: goes on in real mode at `vector` * 4096. */
+  startup(vector: number): void;
+  /** Numbers 0 up. */
+  readonly processors: number;
+  /** The processor that {@link run}, {@link reset} and all registers mean. */
+  readonly selected: number;
+  /** Lets another processor go on with the next {@link run}. They share memory and the instruction count. @throws while running. */
+  select(processor: number): void;
+  /** One more processor, after reset, waiting. @returns its number. @throws while running. */
+  addProcessor(cpuid: readonly CpuidEntry[]): number;
+  /** In system management mode: the machine shows SMRAM. */
+  readonly systemManagement: boolean;
   setDirtyLogging(on: boolean): void;
   /** True after `hlt` until an interrupt is taken. */
   readonly halted: boolean;

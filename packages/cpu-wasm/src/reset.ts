@@ -29,6 +29,35 @@ const WORDS: readonly (readonly [address: number, value: bigint])[] = [
 const MCG_CAPABILITIES = 0x0100010an;
 const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 
+/**
+ * What INIT leaves alone: x87 and SSE registers, the time-stamp counter, machine check, MTRRs, PAT, SMBASE, and the caches' bits of CR0.
+ * [SDM] volume 3, table 9-1.
+ */
+const KEPT_BY_INIT: readonly (readonly [address: number, bytes: number])[] = [
+  [layout.PAT, layout.XCR0 - layout.PAT],
+  [layout.SMBASE, 8],
+  [layout.SPEC_CTRL, 8],
+  [layout.MTRR_FIXED, layout.CPL - layout.MTRR_FIXED],
+];
+const CACHE_BITS = 0x6000_0000;
+
+/** Takes a copy of what an INIT keeps. */
+export class InitState {
+  private readonly parts: readonly (readonly [address: number, bytes: Uint8Array])[];
+  private readonly cacheBits: number;
+
+  constructor(view: DataView) {
+    this.parts = KEPT_BY_INIT.map(([at, length]) => [at, new Uint8Array(view.buffer, at, length).slice()] as const);
+    this.cacheBits = view.getUint32(layout.CR0, true) & CACHE_BITS;
+  }
+
+  restore(view: DataView): void {
+    for (const [at, bytes] of this.parts) new Uint8Array(view.buffer, at, bytes.length).set(bytes);
+    const others = view.getUint32(layout.CR0, true) & ~CACHE_BITS;
+    view.setUint32(layout.CR0, (others | this.cacheBits) >>> 0, true);
+  }
+}
+
 /** Writes the state block; `edx` is the processor's signature, `machineCheck` whether CPUID has MCE and MCA. The caller derives the rest. */
 export function writeResetState(view: DataView, edx: number, machineCheck: boolean): void {
   const kept = [layout.A20_MASK, layout.INTR_LINE, layout.DIRTY_LOGGING].map((at) => [at, view.getUint32(at, true)] as const);
@@ -40,6 +69,7 @@ export function writeResetState(view: DataView, edx: number, machineCheck: boole
     layout.SHUTDOWN,
     layout.STEPPING,
     layout.STEP_DR6,
+    layout.IGNNE,
     layout.CURRENT_BLOCK,
     layout.PATCHED_RECORD,
   ])

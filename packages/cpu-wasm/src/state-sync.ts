@@ -170,7 +170,11 @@ export function syncFromCpu(cpu: CpuAccess, state: CpuState, common: CpuCommonSt
   state.hflags = computeHflags(state) >>> 0;
   const insideNmi = view.getUint32(layout.SMM, true) & 2 ? HFLAGS2.SMM_INSIDE_NMI : 0;
   state.hflags2 =
-    ((state.hflags2 & ~(HFLAGS2.NMI | HFLAGS2.SMM_INSIDE_NMI)) | flag(layout.NMI_BLOCKED, HFLAGS2.NMI) | insideNmi) >>> 0;
+    ((state.hflags2 & ~(HFLAGS2.NMI | HFLAGS2.SMM_INSIDE_NMI | HFLAGS2.IGNNE)) |
+      flag(layout.NMI_BLOCKED, HFLAGS2.NMI) |
+      flag(layout.IGNNE, HFLAGS2.IGNNE) |
+      insideNmi) >>>
+    0;
   state.interruptInjected = view.getInt32(layout.INTERRUPT_INJECTED, true);
   common.halted = flag(layout.HALTED, 1);
   common.interruptRequest =
@@ -247,6 +251,7 @@ export function syncToCpu(cpu: CpuAccess, state: CpuState, common: CpuCommonStat
   flag(layout.INTERRUPT_SHADOW, state.hflags & HFLAGS.INHIBIT_IRQ);
   view.setUint32(layout.SMM, state.hflags & HFLAGS.SMM ? (state.hflags2 & HFLAGS2.SMM_INSIDE_NMI ? 3 : 1) : 0, true);
   flag(layout.NMI_BLOCKED, state.hflags2 & HFLAGS2.NMI);
+  flag(layout.IGNNE, state.hflags2 & HFLAGS2.IGNNE);
   flag(layout.NMI_PENDING, state.nmiPending || common.interruptRequest & INTERRUPT_REQUEST.NMI);
   flag(layout.SMI_PENDING, common.interruptRequest & INTERRUPT_REQUEST.SMI);
   flag(layout.INTR_LINE, common.interruptRequest & INTERRUPT_REQUEST.HARD);

@@ -122,12 +122,15 @@ describe('SMRAM', () => {
     }
   });
 
-  it('tells the processor whether SMM sees it', () => {
+  it('is seen in system management mode once the guest has enabled it', () => {
     const { context, device } = machine();
     const smram = device.services as SmramService;
-    expect(smram.smramEnabled()).toBe(false);
+    smram.systemManagement(true);
+    expect(context.readb(0xa_0000)).toBe(0x33);
     context.writeb(config(0x72), 0x0a);
-    expect(smram.smramEnabled()).toBe(true);
+    expect(context.readb(0xa_0000)).toBe(0x11);
+    smram.systemManagement(false);
+    expect(context.readb(0xa_0000)).toBe(0x33);
   });
 });
 

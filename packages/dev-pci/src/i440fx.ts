@@ -14,10 +14,10 @@ export interface I440fxMemory {
   readonly size: number;
 }
 
-/** What the processor asks of the host bridge. */
+/** What the host bridge is told by the processor that runs. */
 export interface SmramService {
-  /** In system management mode the processor sees RAM at 0xa0000 to 0xbffff. */
-  smramEnabled(): boolean;
+  /** Whether it is in system management mode: it then sees RAM at 0xa0000 to 0xbffff, if the guest has enabled SMRAM. */
+  systemManagement(on: boolean): void;
 }
 
 interface Shadow {
@@ -44,6 +44,7 @@ export const i440fx = defineDevice<PciProperties>({
 
     // state
     const state = new I440fxState();
+    let inSystemManagement = false;
     const pci = new PciFunction(ctx, state, {
       type: 'i440FX',
       vendorId: I440FX.VENDOR_ID,
@@ -67,7 +68,8 @@ export const i440fx = defineDevice<PciProperties>({
         readOnly.update({ enabled: mode === PAM.READ });
         writable.update({ enabled: (mode & PAM.WRITE) !== 0 });
       }
-      smram?.update({ enabled: (pci.config[I440FX_REGISTER.SMRAM]! & SMRAM.OPEN) !== 0 });
+      const control = pci.config[I440FX_REGISTER.SMRAM]!;
+      smram?.update({ enabled: (control & SMRAM.OPEN) !== 0 || (inSystemManagement && (control & SMRAM.ENABLE) !== 0) });
     }
 
     function shadow(block: RamBlock, segment: PamSegment): Shadow {
@@ -85,7 +87,13 @@ export const i440fx = defineDevice<PciProperties>({
 
     return {
       sections: [section(i440fxVmState(pci.description), state)],
-      services: { smramEnabled: () => (pci.config[I440FX_REGISTER.SMRAM]! & SMRAM.ENABLE) !== 0 } satisfies SmramService,
+      services: {
+        systemManagement(on) {
+          if (on === inSystemManagement) return;
+          inSystemManagement = on;
+          updateMemory();
+        },
+      } satisfies SmramService,
       // A system reset leaves PAM and SMRAM as they are. [QEMU]
       reset: () => pci.reset(),
       resume() {

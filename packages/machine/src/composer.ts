@@ -19,6 +19,7 @@ import type { BootRegisters } from './loader/index.js';
 import { MachineError, type MachineType, type PlugBus, type RomImage } from './machine-type.js';
 import type { PortBus } from './port-bus.js';
 import { SectionRegistry } from './section-registry.js';
+import type { SmpLayout } from './smp.js';
 import { migrationCompat } from './stream-settings.js';
 import type { SystemMemory } from './system-memory.js';
 import { Wire } from './wire.js';
@@ -76,17 +77,24 @@ export interface ComposerMachine {
   logFor(id: string): Log;
   requestReset(reason: string): void;
   requestShutdown(reason: string, exitCode?: number): void;
-  /** INTR pin of the CPU; also wakes a sleeping machine. */
-  readonly interruptPin: InputPin;
+  /** INTR pin of a processor; also wakes a sleeping machine. */
+  interruptPin(processor: number): InputPin;
   readonly a20Pin: InputPin;
-  readonly nmiPin: InputPin;
-  /** Whether the processor's model has a local APIC. */
+  nmiPin(processor: number): InputPin;
+  smiPin(processor: number): InputPin;
+  /** IGNNE# of the boot processor. */
+  readonly ignoreNumericErrorPin: InputPin;
+  /** Whether each processor has a local APIC. */
   readonly hasApic: boolean;
+  readonly smp: SmpLayout;
+  /** Sections and reset of the processors that run. */
+  readonly processorDevices: readonly Device[];
   readonly processor: ProcessorIdentity;
   /** General registers of the processor that executes a port access. */
   readonly backdoor: RegisterAccess;
-  /** INIT: the processor starts over, memory and devices stay. */
-  requestInit(): void;
+  /** INIT: a processor starts over, memory and devices stay; all but the boot processor then wait for `startup`. */
+  init(processor: number): void;
+  startup(processor: number, vector: number): void;
   /** Direct kernel boot: registers at the kernel's entry. */
   setRegisters(registers: BootRegisters): void;
 }
@@ -113,8 +121,17 @@ export class Composer {
   /** In the order in which an interrupt passes through them. */
   readonly interruptControllers: ComposedDevice[] = [];
 
-  /** The processor's local APIC, where it has one. */
-  localApic: LocalApic | undefined;
+  /** The processors' local APICs, where they have some. */
+  readonly localApics: LocalApic[] = [];
+
+  /** Told which processor runs next: whose local APIC answers. */
+  processorSelected: (processor: number) => void = () => {};
+
+  /** Told whether the processor that runs is in system management mode, so that it sees SMRAM. */
+  systemManagement: (on: boolean) => void = () => {};
+
+  /** FERR#: an unmasked x87 error while CR0.NE is 0. */
+  numericError: () => void = () => {};
 
   /** Called with each device that has left the running machine. */
   readonly deviceDeleted: ((device: ComposedDevice) => void)[] = [];

@@ -1,5 +1,6 @@
 import type { BlockBackend, CharacterBackend, PropertyValue } from '@pagurus/device-model';
 import type { GlobalProperty } from './compat.js';
+import type { SmpOptions } from './smp.js';
 import type { HostClock, InstructionCountOptions, RtcOptions } from './time.js';
 
 /** `-device DRIVER,id=…,bus=…,addr=…,property=value…` */
@@ -35,6 +36,8 @@ export interface MachineConfig {
   readonly memory?: number;
   /** `-cpu MODEL,+feature,-feature`. */
   readonly cpu?: string;
+  /** Processors and their topology (`-smp`). Default: one. */
+  readonly smp?: SmpOptions;
   /** Which QEMU binary's CPU section and registers: `qemu-system-i386` or `qemu-system-x86_64`. Default `i386`. */
   readonly target?: 'i386' | 'x86_64';
   /** `-machine` properties. */

@@ -4,9 +4,11 @@ import {
   CpuCommonState,
   type CpuPort,
   CpuState,
+  type CpuTopology,
   cpuCommonDescription,
   cpuDescription,
   cpuidLookup,
+  cpuidOfProcessor,
   cpuidTable,
   isImplemented,
   layout,
@@ -20,27 +22,32 @@ import {
 import { type Device, section } from '@pagurus/device-model';
 import type { ProcessorIdentity, RegisterAccess } from './composer.js';
 import type { BootRegisters } from './loader/index.js';
+import { type ProcessorSelected, Processors } from './processors.js';
 
-/** The processor as a part of the machine. */
+/** The processors as a part of the machine. */
 export interface MachineCpu {
   readonly cpu: CpuPort;
-  /** Sections `cpu_common` and `cpu`, reset, resume. */
-  readonly device: Device;
+  readonly processors: Processors;
+  /** Sections `cpu_common` and `cpu`, reset, resume; one for each processor. */
+  readonly devices: readonly Device[];
   /** `info registers` of QEMU's monitor. */
-  registersText(): string;
-  /** Direct kernel boot. */
+  registersText(processor: number): string;
+  /** Direct kernel boot, of the boot processor. */
   setRegisters(registers: BootRegisters): void;
-  /** Whether CPUID shows a local APIC; the machine then has to have one. */
+  /** Whether there is a local APIC for each processor: CPUID shows it, or there are several. */
   readonly hasApic: boolean;
   readonly identity: ProcessorIdentity;
-  /** MSR IA32_APIC_BASE as the processor has it; the APIC's section carries it. */
+  /** MSR IA32_APIC_BASE as the selected processor has it; the APIC's section carries it. */
   apicBase(): number;
   setApicBase(value: number): void;
-  /** CR8: the upper half of the task priority. */
+  /** CR8 of the selected processor: the upper half of the task priority. */
   taskPriorityClass(): number;
   /** General registers while a port access of the guest is being served. */
   readonly backdoor: RegisterAccess;
 }
+
+/** What a processor told the machine: registers that it shares with a device, or a pin. */
+export type ProcessorNotice = 'apic-base' | 'cr8' | 'system-management' | 'numeric-error';
 
 export interface MachineCpuOptions {
   readonly bus: CpuBus;
@@ -51,8 +58,11 @@ export interface MachineCpuOptions {
   readonly target: Target;
   /** `x86_64-cpu` properties that the machine version sets. */
   readonly properties: Readonly<Record<string, string>>;
-  /** The guest wrote IA32_APIC_BASE or CR8. */
-  readonly registerWritten: (register: 'apic-base' | 'cr8') => void;
+  /** How many processors run from the start; `topology` has room for them. */
+  readonly count: number;
+  readonly topology: CpuTopology;
+  readonly notice: (what: ProcessorNotice) => void;
+  readonly selected: ProcessorSelected;
 }
 
 export type MakeCpu = (options: MachineCpuOptions) => MachineCpu;
@@ -61,8 +71,13 @@ export type MakeCpu = (options: MachineCpuOptions) => MachineCpu;
 const ROM_AND_VIDEO_MEMORY = 32 * 2 ** 20;
 /** BootRegisters in wire order of the general registers. */
 const GENERAL = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'] as const;
-/** What the CPU's `notify` says for a write of CR8; the other is the APIC's base. */
-const NOTIFY_CR8 = 8;
+/** What the CPU's `notify` says. */
+const NOTICES: { readonly [what: number]: ProcessorNotice } = {
+  5: 'system-management',
+  8: 'cr8',
+  13: 'numeric-error',
+  27: 'apic-base',
+};
 /** Bit of `interrupt_request`: QEMU's processor has yet to ask its local APIC. Ours never has to, but carries it on. */
 const APIC_POLL = 0x10;
 const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'] as const;
@@ -76,43 +91,33 @@ export function makeCpu(module: WebAssembly.Module, options: MachineCpuOptions):
     options.properties,
     (feature, target) => feature === 'apic' || isImplemented(feature, target),
   );
+  const table = cpuidTable(configuration);
+  const cpuids = Array.from({ length: options.count }, (_, n) => cpuidOfProcessor(table, n, options.topology));
   const cpu = Cpu.create({
     module,
     ramBytes: options.memorySize + ROM_AND_VIDEO_MEMORY,
     bus: options.bus,
-    cpuid: cpuidTable(configuration),
+    cpuid: cpuids[0]!,
     resetEdx: signature(configuration),
-    notify: (register) => options.registerWritten(register === NOTIFY_CR8 ? 'cr8' : 'apic-base'),
+    notify: (what) => {
+      const notice = NOTICES[what];
+      if (!notice) throw new Error(`the CPU told of 0x${what.toString(16)}, which this machine does not know`);
+      options.notice(notice);
+    },
   });
+  for (const cpuid of cpuids.slice(1)) cpu.addProcessor(cpuid);
+  const processors = new Processors(cpu, options.selected);
+  const hasApic = configuration.features.has('apic') || options.count > 1;
+  const parts = cpuids.map((_, number) => new ProcessorPart(cpu, processors, number, options.target, hasApic));
+  const boot = parts[0]!;
+  const [eax, , , edx] = cpuidLookup(cpuids[0]!, 1, 0);
   const view = () => new DataView(cpu.memory.buffer);
-  const state = new CpuState(options.target);
-  const common = new CpuCommonState();
-  const hasApic = configuration.features.has('apic');
-  const [eax, , , edx] = cpuidLookup(cpuidTable(configuration), 1, 0);
-  /** Pending until the first instruction after `at`. */
-  let poll = { request: 0, at: 0 };
   const word = (value: number) => (options.target === 'i386' ? value : BigInt(value));
 
   return {
     cpu,
-    device: {
-      sections: [
-        section(cpuCommonDescription, common, { instance: 0 }),
-        section(cpuDescription(options.target), state, { instance: 0 }),
-      ],
-      reset: () => {
-        cpu.reset();
-        poll = { request: hasApic ? APIC_POLL : 0, at: cpu.instructions };
-      },
-      beforeSave: () => {
-        syncFromCpu(cpu, state, common);
-        if (cpu.instructions === poll.at) common.interruptRequest |= poll.request;
-      },
-      resume: () => {
-        syncToCpu(cpu, state, common);
-        poll = { request: common.interruptRequest & APIC_POLL, at: cpu.instructions };
-      },
-    },
+    processors,
+    devices: parts.map((part) => part.device),
     hasApic,
     identity: { signature: eax, features: edx },
     apicBase: () => view().getUint32(layout.APIC_BASE, true),
@@ -132,12 +137,15 @@ export function makeCpu(module: WebAssembly.Module, options: MachineCpuOptions):
         });
       },
     },
-    registersText() {
-      syncFromCpu(cpu, state, common);
-      return registerLines(state, common).join('\n');
+    registersText(number) {
+      const part = parts[number];
+      if (!part) throw new RangeError(`no processor ${number}; there are ${parts.length}`);
+      part.syncFrom();
+      return registerLines(part.state, part.common).join('\n');
     },
     setRegisters(registers) {
-      syncFromCpu(cpu, state, common);
+      boot.syncFrom();
+      const { state } = boot;
       GENERAL.forEach((name, i) => {
         state.regs[i] = word(registers[name]);
       });
@@ -150,7 +158,51 @@ export function makeCpu(module: WebAssembly.Module, options: MachineCpuOptions):
       });
       Object.assign(state.gdt, { base: word(registers.gdt.base), limit: registers.gdt.limit });
       Object.assign(state.idt, { base: word(registers.idt.base), limit: registers.idt.limit });
-      syncToCpu(cpu, state, common);
+      syncToCpu(cpu, state, boot.common);
     },
   };
+}
+
+/** One processor with its wire state. */
+class ProcessorPart {
+  readonly state: CpuState;
+  readonly common = new CpuCommonState();
+  readonly device: Device;
+  /** Pending until the first instruction after `at`. */
+  private poll = { request: 0, at: 0 };
+
+  constructor(
+    private readonly cpu: Cpu,
+    private readonly processors: Processors,
+    private readonly number: number,
+    target: Target,
+    hasApic: boolean,
+  ) {
+    this.state = new CpuState(target);
+    this.device = {
+      sections: [
+        section(cpuCommonDescription, this.common, { instance: number }),
+        section(cpuDescription(target), this.state, { instance: number }),
+      ],
+      reset: () => {
+        processors.select(number);
+        cpu.reset(number !== 0);
+        this.poll = { request: hasApic ? APIC_POLL : 0, at: cpu.instructions };
+      },
+      beforeSave: () => {
+        this.syncFrom();
+        if (cpu.instructions === this.poll.at) this.common.interruptRequest |= this.poll.request;
+      },
+      resume: () => {
+        processors.select(number);
+        syncToCpu(cpu, this.state, this.common);
+        this.poll = { request: this.common.interruptRequest & APIC_POLL, at: cpu.instructions };
+      },
+    };
+  }
+
+  syncFrom(): void {
+    this.processors.select(this.number);
+    syncFromCpu(this.cpu, this.state, this.common);
+  }
 }

@@ -4,5 +4,6 @@ export * from './config.js';
 export * from './machine.js';
 export * from './machine-type.js';
 export * from './presets/index.js';
+export * from './smp.js';
 export * from './stream-settings.js';
 export * from './time.js';

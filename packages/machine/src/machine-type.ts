@@ -21,6 +21,10 @@ export interface MachineType<P extends object = Record<string, PropertyValue>> {
   readonly defaultCpu64?: string;
   /** Bytes of RAM where the user gives none. */
   readonly defaultMemory: number;
+  /** Processors at most (`-smp`); default 255. */
+  readonly maxCpus?: number;
+  /** What `-smp` leaves open makes more sockets, not more cores. */
+  readonly preferSockets?: boolean;
   /** Puts the machine together. Throws {@link PropertyError} or {@link MachineError} for what cannot be. */
   build(composer: Composer, properties: P): void;
 }

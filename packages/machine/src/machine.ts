@@ -14,17 +14,20 @@ import { VirtualClock } from './clock.js';
 import { compatRows } from './compat.js';
 import { type ComposedDevice, Composer, type ComposerMachine } from './composer.js';
 import type { MachineConfig } from './config.js';
-import { type MachineCpu, makeCpu } from './cpu.js';
+import { type MachineCpu, makeCpu, type ProcessorNotice } from './cpu.js';
 import { MachineLog } from './log.js';
 import { machineProperties } from './machine-properties.js';
 import { MachineError, type MachineType } from './machine-type.js';
 import { PortBus } from './port-bus.js';
 import { RunLoop } from './run-loop.js';
+import { type SmpLayout, smpLayout } from './smp.js';
 import { migrationObject } from './stream-settings.js';
 import { SystemMemory } from './system-memory.js';
 import { DETERMINISTIC_RTC, type HostClock, MachineTime, timerVmState } from './time.js';
 
 const PAGE = 4096;
+/** What MADT entries and physical destinations of interrupts can name. */
+const MOST_PROCESSORS = 255;
 
 /** Why a machine ended. */
 export interface Shutdown {
@@ -61,6 +64,7 @@ export class Machine implements MigrationTarget {
   readonly clock: VirtualClock;
   readonly time: MachineTime;
   readonly composer: Composer;
+  readonly smp: SmpLayout;
   readonly events: MachineEvents[] = [];
   /** `-no-reboot`: a reset becomes a shutdown. */
   noReboot = false;
@@ -70,10 +74,8 @@ export class Machine implements MigrationTarget {
   private state: RunState = 'prelaunch';
   private mapStale = true;
   private resuming = false;
-  private interruptLevel = false;
   private pendingReset: string | undefined;
   private pendingShutdown: Shutdown | undefined;
-  private pendingInit = false;
   private readonly freshlyLogged = new Set<string>();
   private readonly cpuPart: MachineCpu;
 
@@ -105,16 +107,19 @@ export class Machine implements MigrationTarget {
       acknowledgeInterrupt: () => this.composer.acknowledgeInterrupt(),
       timestamp: () => this.time.timestamp(),
     };
+    this.smp = smpLayout(config.smp ?? {}, type.preferSockets ?? false, type.name, type.maxCpus ?? MOST_PROCESSORS);
     this.cpuPart = makeCpu(cpuModule, {
       bus,
       memorySize,
       model: cpuModel(type, config),
       target: config.target ?? 'i386',
       properties: cpuProperties(type, config),
-      registerWritten: (register) => {
-        const { localApic } = this.composer;
-        if (register === 'cr8') localApic?.setTaskPriority(this.cpuPart.taskPriorityClass() << 4);
-        else localApic?.setBase(this.cpuPart.apicBase());
+      count: this.smp.cpus,
+      topology: this.smp,
+      notice: (what) => this.noticed(what),
+      selected: (processor) => {
+        this.composer?.processorSelected(processor);
+        this.composer?.systemManagement(this.cpu.systemManagement);
       },
     });
     this.time = new MachineTime(
@@ -124,14 +129,14 @@ export class Machine implements MigrationTarget {
       () => this.cpu.instructions,
     );
     this.clock = new VirtualClock(this.time, () => this.loop?.deadlineMoved());
-    this.loop = new RunLoop(this.cpu, this.clock, this.time, {
+    this.loop = new RunLoop(this.cpuPart.processors, this.clock, this.time, {
       monotonic: () => host.monotonic(),
       afterRun: (exit) => this.afterRun(exit),
     });
     this.composer = new Composer(this.composerView(), type, config, memorySize);
     this.settings = this.composer.resolve(migrationObject).values as unknown as StreamSettings;
     this.composer.addInternal('timer', this.timerDevice());
-    this.composer.addInternal('cpu', this.cpuPart.device);
+    this.composer.addInternal('cpu', this.cpuPart.devices[0]!);
     type.build(this.composer, machineProperties(type, config));
     for (const device of config.devices ?? []) this.composer.plug(device);
     for (const row of this.composer.unusedGlobals().filter(({ driver }) => !driver.endsWith('-cpu')))
@@ -144,8 +149,8 @@ export class Machine implements MigrationTarget {
   }
 
   /** `info registers`. */
-  registersText(): string {
-    return this.cpuPart.registersText();
+  registersText(processor = 0): string {
+    return this.cpuPart.registersText(processor);
   }
 
   get devices(): readonly ComposedDevice[] {
@@ -256,7 +261,6 @@ export class Machine implements MigrationTarget {
   reset(): void {
     this.pendingReset = undefined;
     this.pendingShutdown = undefined;
-    this.pendingInit = false;
     for (const block of this.cpu.blocks) for (let at = 0; at < block.usedLength; at += PAGE) block.fillPage(at, 0);
     this.resetDevices();
   }
@@ -267,8 +271,8 @@ export class Machine implements MigrationTarget {
     for (const { device } of this.devices) device.resume?.();
     putBack();
     this.resuming = false;
-    this.cpu.setInterrupt(this.interruptLevel);
-    if (this.composer.localApic) this.cpuPart.setApicBase(this.composer.localApic.base());
+    this.cpuPart.processors.begin();
+    this.passApicBases();
     for (const retry of this.composer.memoryArrived) retry();
     this.setState(state === 'running' ? 'paused' : state);
   }
@@ -276,11 +280,15 @@ export class Machine implements MigrationTarget {
   // --- inner workings ----------------------------------------------------------------------------------------------------
 
   private composerView(): ComposerMachine {
-    const interruptPin: InputPin = (level) => {
-      this.interruptLevel = level;
-      this.cpu.setInterrupt(level);
-      if (level) this.loop.wake();
-    };
+    const { processors } = this.cpuPart;
+    const edge =
+      (raise: (processor: number) => void) =>
+      (processor: number): InputPin =>
+      (level) => {
+        if (!level) return;
+        raise(processor);
+        this.loop.wake();
+      };
     const self = this;
     return {
       get cpu() {
@@ -293,25 +301,59 @@ export class Machine implements MigrationTarget {
       logFor: (id): Log => this.logs.for(id),
       requestReset: (reason) => this.requestReset(reason),
       requestShutdown: (reason, exitCode) => this.requestShutdown(reason, exitCode),
-      interruptPin,
+      interruptPin: (processor) => (level) => {
+        processors.setInterrupt(processor, level);
+        if (level) this.loop.wake();
+      },
+      nmiPin: edge((processor) => processors.nmi(processor)),
+      smiPin: edge((processor) => processors.smi(processor)),
+      ignoreNumericErrorPin: (level) => this.cpu.setIgnoreNumericError(level, 0),
       hasApic: this.cpuPart.hasApic,
+      smp: this.smp,
+      processorDevices: this.cpuPart.devices,
       processor: this.cpuPart.identity,
       backdoor: this.cpuPart.backdoor,
-      requestInit: () => {
-        this.pendingInit = true;
-        this.leaveRun();
+      init: (processor) => {
+        processors.init(processor);
+        this.loop.wake();
+      },
+      startup: (processor, vector) => {
+        processors.startup(processor, vector);
+        this.loop.wake();
       },
       setRegisters: (registers) => this.cpuPart.setRegisters(registers),
       // While loaded lines are re-driven, the CPU's own section has the last word on the gate.
       a20Pin: (level) => {
-        if (!this.resuming) this.cpu.setA20(level);
-      },
-      nmiPin: (level) => {
-        if (!level) return;
-        this.cpu.nmi();
-        this.loop.wake();
+        if (!this.resuming) this.cpu.setA20(level, 0);
       },
     };
+  }
+
+  private noticed(what: ProcessorNotice): void {
+    const { composer, cpu, cpuPart } = this;
+    const apic = composer.localApics[cpu.selected];
+    switch (what) {
+      case 'apic-base':
+        apic?.setBase(cpuPart.apicBase());
+        return;
+      case 'cr8':
+        apic?.setTaskPriority(cpuPart.taskPriorityClass() << 4);
+        return;
+      case 'system-management':
+        composer.systemManagement(cpu.systemManagement);
+        return;
+      case 'numeric-error':
+        composer.numericError();
+    }
+  }
+
+  /** The APICs have the last word about where they are. */
+  private passApicBases(): void {
+    const { cpuPart, composer } = this;
+    for (let n = composer.localApics.length - 1; n >= 0; n--) {
+      cpuPart.processors.select(n);
+      cpuPart.setApicBase(composer.localApics[n]!.base());
+    }
   }
 
   private timerDevice() {
@@ -322,13 +364,13 @@ export class Machine implements MigrationTarget {
       beforeSave: () => time.beforeSave(),
       resume: () => {
         // Nothing fires here: what is armed now dates from before the load, until each device has re-armed its own.
-        if (time.counting) this.cpu.instructions = Number(time.state.icount);
+        if (time.counting) this.cpuPart.processors.instructions = Number(time.state.icount);
       },
     };
   }
 
   private leaveRun(): void {
-    this.cpu.requestExit();
+    this.cpuPart.processors.requestExit();
     this.loop.wake();
     // Outside the run loop (monitor, stopped machine) it is done at once.
     if (this.state !== 'running') this.afterRun('requested');
@@ -349,10 +391,6 @@ export class Machine implements MigrationTarget {
       for (const events of this.events) events.shutdown?.(shutdown);
       return false;
     }
-    if (this.pendingInit) {
-      this.pendingInit = false;
-      this.cpu.reset();
-    }
     if (this.pendingReset !== undefined) {
       const reason = this.pendingReset;
       this.pendingReset = undefined;
@@ -371,6 +409,8 @@ export class Machine implements MigrationTarget {
     for (const { block, offset, bytes } of this.composer.roms) block.write(offset, bytes);
     // Backwards: who is interrupted was created before who interrupts, and is reset after it, so that no edge of a reset remains.
     for (const { device } of [...this.devices].reverse()) device.reset();
+    this.cpuPart.processors.begin();
+    this.passApicBases();
     for (const hook of this.composer.afterReset) hook();
     this.pushMap();
   }

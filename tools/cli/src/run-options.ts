@@ -7,7 +7,7 @@ import {
   parseSize,
   splitCommas,
 } from '@pagurus/host-node';
-import type { DeviceArguments, GlobalProperty, InstructionCountOptions } from '@pagurus/machine';
+import type { DeviceArguments, GlobalProperty, InstructionCountOptions, SmpOptions } from '@pagurus/machine';
 import { nearest, UsageError } from './usage-error.js';
 
 /** What `pagurus run` was asked to do, checked for form but not yet for sense. */
@@ -18,6 +18,7 @@ export interface RunOptions {
   cpu: string | undefined;
   /** Bytes. */
   memory: number | undefined;
+  smp: SmpOptions | undefined;
   kernel: string | undefined;
   initrd: string | undefined;
   append: string | undefined;
@@ -81,7 +82,12 @@ export const OPTION_TABLE: readonly OptionRow[] = [
   },
   { names: ['cpu'], value: 'MODEL[,+F][,-F]', help: "CPU model and features; 'help' lists them", apply: cpu },
   { names: ['m'], value: '[size=]SIZE', help: 'memory, in MiB or with K, M, G', apply: memory },
-  { names: ['smp'], value: 'N', help: 'number of CPUs: 1', apply: smp },
+  {
+    names: ['smp'],
+    value: '[cpus=]N[,maxcpus=N][,sockets=N][,cores=N][,threads=N]',
+    help: 'number of CPUs, and how they lie in sockets',
+    apply: smp,
+  },
   { names: ['accel'], value: 'tcg', help: 'accepted for compatibility', apply: accel },
   { names: ['kernel'], value: 'FILE', help: 'Linux bzImage or Multiboot kernel', apply: (o, value) => (o.kernel = value) },
   { names: ['initrd'], value: 'FILE', help: 'initial RAM disk or Multiboot module', apply: (o, value) => (o.initrd = value) },
@@ -156,6 +162,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions {
     target: undefined,
     cpu: undefined,
     memory: undefined,
+    smp: undefined,
     kernel: undefined,
     initrd: undefined,
     append: undefined,
@@ -254,8 +261,29 @@ function memory(options: RunOptions, value: string): void {
   options.memory = size;
 }
 
-function smp(_options: RunOptions, value: string): void {
-  if (!/^(cpus=)?1(,.*=1)*$/.test(value)) throw new UsageError(`-smp ${value}: expected 1; Pagurus has one CPU`);
+function smp(options: RunOptions, value: string): void {
+  const [first = '', ...rest] = splitCommas(value);
+  const named = new NamedOptions(`-smp ${value}`, first.includes('=') ? [first, ...rest] : [`cpus=${first}`, ...rest]);
+  const number = (name: string): number | undefined => {
+    const text = named.text(name);
+    if (text === undefined) return undefined;
+    if (!/^\d+$/.test(text) || Number(text) === 0)
+      throw new UsageError(`-smp ${value}: ${name}=${text}: expected a number from 1`);
+    return Number(text);
+  };
+  options.smp = {
+    cpus: number('cpus'),
+    maxCpus: number('maxcpus'),
+    sockets: number('sockets'),
+    cores: number('cores'),
+    threads: number('threads'),
+  };
+  for (const level of ['dies', 'clusters'] as const) {
+    const count = number(level);
+    if (count !== undefined && count !== 1)
+      throw new UsageError(`-smp ${value}: ${level}=${count}: a PC has sockets, cores and threads only`);
+  }
+  named.done('cpus, maxcpus, sockets, dies, clusters, cores, threads');
 }
 
 function accel(_options: RunOptions, value: string): void {

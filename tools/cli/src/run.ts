@@ -127,6 +127,7 @@ function machineConfig(
   }
   return {
     memory: options.memory,
+    smp: options.smp,
     cpu: options.cpu,
     target: options.target,
     properties: options.machineProperties,

@@ -98,7 +98,11 @@ add(`
   8D lea Gv,M
   8E mov_to_seg Sw,Ew
   8F/0 pop Ev D
-  90-97 xchg Zv,rAX
+  NP 90 xchg Zv,rAX
+  66 90 xchg Zv,rAX
+  F2 90 xchg Zv,rAX
+  F3 90 pause
+  91-97 xchg Zv,rAX
   98 cbw
   99 cwd
   9A callf Ap X

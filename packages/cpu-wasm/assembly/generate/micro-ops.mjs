@@ -496,6 +496,7 @@ const HELPERS = [
   ['cli', ''],
   ['sti', ''],
   ['hlt', ''],
+  ['pause', ''],
   ['mwait', ''],
   ['monitor', 'void'],
   ['wait', 'void'],

@@ -80,7 +80,7 @@ define('PLAIN', 'H_INTERRUPT_N', 'int', { stops: true });
 define('PLAIN', 'H_INVALID', 'ud0 ud1 ud2', { stops: true });
 define('PLAIN', 'H_*', 'hlt mwait int1 int3 syscall sysenter rsm', { stops: true });
 define('PLAIN', 'H_*', 'into daa das aaa aas aam aad salc lahf sahf clc stc cmc cld std cli sti wait verr verw');
-define('PLAIN', 'H_*', 'monitor clac stac swapgs clts cpuid rdtsc rdtscp rdpmc rdmsr wrmsr');
+define('PLAIN', 'H_*', 'monitor clac stac swapgs clts cpuid pause rdtsc rdtscp rdpmc rdmsr wrmsr');
 define('PLAIN', 'H_CACHE_CONTROL', 'invd wbinvd');
 define('PLAIN', 'H_CONTROL_READ', 'mov_from_cr', { access: 'w' });
 define('PLAIN', 'H_CONTROL_WRITE', 'mov_to_cr');

@@ -1,5 +1,5 @@
 /** Instructions about EFLAGS. */
-import { EFLAGS, EVENTS, EVENT_HALT, FEATURE_80000001_ECX, FLAG_AUX, HALTED, INTERRUPT_SHADOW } from '../../src/layout';
+import { EFLAGS, EVENTS, EVENT_EXIT, EVENT_HALT, FEATURE_80000001_ECX, FLAG_AUX, HALTED, INTERRUPT_SHADOW, PAUSE_EXITS } from '../../src/layout';
 import { gp, ud } from '../exceptions';
 import { getFlags, lazyFlags, setCarryOverflow, setFlags, setLazyFlags } from '../flags';
 import { moveStack, popAt, pushAt } from '../memory';
@@ -69,6 +69,13 @@ export function sti(rec: u32): i32 {
     store<u32>(INTERRUPT_SHADOW, 1);
   }
   return onward();
+}
+/** A hint that somebody is waited for: with several processors the next one goes on. */
+export function pause(rec: u32): i32 {
+  if (!load<u32>(PAUSE_EXITS)) return 0;
+  const result = leaveAfter();
+  signal(EVENT_EXIT);
+  return result;
 }
 export function hlt(rec: u32): i32 {
   if (cpl()) gp(0);

@@ -2,7 +2,7 @@
  * x87 instructions: opcodes D8 to DF. [SDM 2A/2B: F*; 1:8]
  * The order in each: operands (which may fault), computation on globals, memory results (which may fault), registers, status.
  */
-import { CS, FEATURE_1_EDX, FPU_CONTROL, FPU_CS, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, GPR, SEG_SELECTOR } from '../../src/layout';
+import { CS, FEATURE_1_EDX, FPU_CONTROL, FPU_CS, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, GPR, IGNNE, SEG_SELECTOR } from '../../src/layout';
 import { instructionAddress } from '../position';
 import { fault, MF, NM, ud } from '../exceptions';
 import { condition } from '../flags';
@@ -26,10 +26,11 @@ import { arcTangent, cosine, exponentialMinus1, logarithm, logarithmPlus1, sine,
 /** What a pending unmasked exception does to the next waiting instruction. */
 export function checkPending(): void {
   if (status() & SUMMARY) pendingError();
+  else if (load<u32>(IGNNE)) store<u32>(IGNNE, 0);
 }
 function pendingError(): void {
   if (cr0() & CR0_NE) fault(MF);
-  ferr();
+  if (!load<u32>(IGNNE)) ferr();
 }
 
 /** Without a coprocessor (CPUID says so) they trap for emulation, or are invalid where the system does not ask for that. */

@@ -1,3 +1,4 @@
+import { apicIdOf } from '@pagurus/cpu-wasm';
 import type { FwCfgService } from '@pagurus/dev-chipset';
 import type { AcpiBuildService, PciBus, Piix4PmProperties, Piix4PmService } from '@pagurus/dev-pci';
 import type { ComposedDevice, Composer } from '../composer.js';
@@ -93,8 +94,9 @@ function powerOf(composer: Composer): Pick<FirmwareTableInput, 'suspend' | 'hibe
 function describe(composer: Composer, { bus, fwCfg, layout, machine }: FirmwareTableParts): FirmwareTableInput {
   const timers = find(composer, 'hpet');
   const window64 = window64Of(composer, layout);
+  const { smp } = composer.machine;
   return {
-    processors: [{ apicId: 0, present: true }],
+    processors: Array.from({ length: smp.maxCpus }, (_, n) => ({ apicId: apicIdOf(n, smp), present: n < smp.cpus })),
     memory: layout,
     ...(window64 ? { window64 } : {}),
     ...pciOf(composer, bus),
@@ -152,9 +154,15 @@ function isaOf(composer: Composer): IsaDescription {
 function smbiosOf(composer: Composer, { layout }: FirmwareTableParts): { tables: Uint8Array; anchor: Uint8Array } {
   const { type, config, machine } = composer;
   const { uuid } = config;
+  const { smp } = machine;
   return smbiosFiles({
     system: { manufacturer: 'QEMU', product: type.doc, version: type.name, ...(uuid ? { uuid } : {}) },
-    sockets: { count: 1, coresPerSocket: 1, threadsPerSocket: 1, ...machine.processor },
+    sockets: {
+      count: Math.ceil(smp.cpus / (smp.cores * smp.threads)),
+      coresPerSocket: smp.cores,
+      threadsPerSocket: smp.cores * smp.threads,
+      ...machine.processor,
+    },
     memory: layout,
   });
 }

@@ -42,7 +42,7 @@ export function bootKernel(composer: Composer, layout: MemoryLayout, fwCfg: FwCf
   composer.afterReset.push(() => {
     for (const { address, bytes } of image.writes) machine.memory.write(address, bytes);
     machine.a20Pin(image.a20);
-    if (composer.localApic) virtualWire(machine.memory);
+    if (composer.localApics.length > 0) virtualWire(machine.memory);
     machine.setRegisters(image.registers);
   });
 }

@@ -1,3 +1,4 @@
+import { apicIdOf } from '@pagurus/cpu-wasm';
 import {
   ApicBus,
   type ApicProcessor,
@@ -115,17 +116,20 @@ export function addIsaDevices(composer: Composer, options: IsaOptions): IsaParts
   let picService: PicService | undefined;
   const lazyPic: PicService = { acknowledge: () => picService!.acknowledge(), output: () => picService?.output() ?? false };
   const apicBus = new ApicBus();
-  const localApic = machine.hasApic ? addLocalApic(composer, apicBus, lazyPic) : undefined;
+  const localApics = machine.hasApic ? addLocalApics(composer, apicBus, lazyPic) : [];
 
   const fw = composer.add(fwCfg);
   if (options.dmaFirst) for (const controller of addDma(composer)) dma.push(controller);
 
   const pic = composer.add(i8259);
   picService = pic.device.services as PicService;
-  composer.connect(pic, 'int', localApic ? composer.input(localApic, 'lint0') : machine.interruptPin);
-  if (!localApic) composer.acknowledgeInterrupt = lazyPic.acknowledge;
+  for (const localApic of localApics) composer.connect(pic, 'int', composer.input(localApic, 'lint0'));
+  if (localApics.length === 0) {
+    composer.connect(pic, 'int', machine.interruptPin(0));
+    composer.acknowledgeInterrupt = lazyPic.acknowledge;
+  }
   const ioApic = options.ioApic ? composer.add(ioapic, { backends: { 'apic-bus': apicBus, pic: lazyPic } }) : undefined;
-  composer.interruptControllers.push(...[ioApic, pic, localApic].filter((controller) => controller !== undefined));
+  composer.interruptControllers.push(...[ioApic, pic, ...localApics].filter((controller) => controller !== undefined));
   const shared = Array.from({ length: 24 }, (_, n) => wiredOr(requestPin(composer, n, pic, ioApic)));
   const irq = (n: number): InputPin => shared[n]!();
 
@@ -161,21 +165,31 @@ function requestPin(composer: Composer, n: number, pic: ComposedDevice, ioApic: 
   };
 }
 
-function addLocalApic(composer: Composer, bus: ApicBus, pic: PicService): ComposedDevice {
+/** Processors behind the first one, and the local APICs of all. */
+function addLocalApics(composer: Composer, bus: ApicBus, pic: PicService): ComposedDevice[] {
   const { machine } = composer;
   composer.add(kvmvapic);
-  const processor: ApicProcessor = {
-    init: () => machine.requestInit(),
-    // The boot processor runs already and ignores a start-up interrupt.
-    startup() {},
+  const services: ApicService[] = [];
+  const devices = machine.processorDevices.map((processor, index) => {
+    if (index > 0) composer.addInternal(`cpu${index}`, processor);
+    const toProcessor: ApicProcessor = {
+      init: () => machine.init(index),
+      startup: (vector) => machine.startup(index, vector),
+    };
+    const properties = { id: apicIdOf(index, machine.smp) };
+    const device = composer.add(apic, { properties, backends: { 'apic-bus': bus, pic, cpu: toProcessor } });
+    composer.connect(device, 'intr', machine.interruptPin(index));
+    composer.connect(device, 'nmi', machine.nmiPin(index));
+    composer.connect(device, 'smi', machine.smiPin(index));
+    services.push(device.device.services as ApicService);
+    return device;
+  });
+  composer.localApics.push(...services);
+  composer.processorSelected = (processor) => {
+    bus.current = processor;
   };
-  const device = composer.add(apic, { backends: { 'apic-bus': bus, pic, cpu: processor } });
-  composer.connect(device, 'intr', machine.interruptPin);
-  composer.connect(device, 'nmi', machine.nmiPin);
-  const service = device.device.services as ApicService;
-  composer.localApic = service;
-  composer.acknowledgeInterrupt = () => service.acknowledge();
-  return device;
+  composer.acknowledgeInterrupt = () => services[bus.current]!.acknowledge();
+  return devices;
 }
 
 function addKeyboard(composer: Composer, parts: IsaParts, withVmport: boolean): void {
@@ -243,14 +257,17 @@ export function offerIsaBus(composer: Composer, parts: IsaParts): void {
 /** What firmware asks fw_cfg and the CMOS for. */
 export function tellFirmware(composer: Composer, parts: IsaParts, layout: MemoryLayout): void {
   const { config } = composer;
+  const { smp } = composer.machine;
   const { fwCfg: items } = parts;
   items.addBytes(FW_CFG.RAM_SIZE, littleEndian(composer.memorySize, 8));
-  items.addBytes(FW_CFG.NB_CPUS, littleEndian(1, 2));
-  items.addBytes(FW_CFG.MAX_CPUS, littleEndian(1, 2));
+  items.addBytes(FW_CFG.NB_CPUS, littleEndian(smp.cpus, 2));
+  // One more than the highest APIC id that there can be.
+  const apicIds = apicIdOf(smp.maxCpus - 1, smp) + 1;
+  items.addBytes(FW_CFG.MAX_CPUS, littleEndian(apicIds, 2));
   items.addBytes(FW_CFG.NOGRAPHIC, littleEndian(config.noGraphic ? 1 : 0, 2));
   items.addBytes(FW_CFG.BOOT_MENU, littleEndian(config.boot?.menu ? 1 : 0, 2));
   items.addBytes(FW_CFG.IRQ0_OVERRIDE, littleEndian(1, 4));
-  items.addBytes(FW_CFG.NUMA, new Uint8Array(16));
+  items.addBytes(FW_CFG.NUMA, new Uint8Array(8 * (1 + apicIds)));
   items.addBytes(FW_CFG.UUID, config.uuid ?? new Uint8Array(16));
   const ranges: { base: number; length: number; type: 1 | 2 }[] = [{ base: 0, length: layout.below4g, type: 1 }];
   if (layout.above4g > 0) ranges.push({ base: FOUR_GIB, length: layout.above4g, type: 1 });
@@ -262,7 +279,7 @@ export function tellFirmware(composer: Composer, parts: IsaParts, layout: Memory
 
   const cmos = parts.rtc.device.services as RtcService;
   for (const [index, value] of cmosMemory(layout.below4g, layout.above4g)) cmos.set(index, value);
-  cmos.set(CMOS.CPUS_MINUS_1, 0);
+  cmos.set(CMOS.CPUS_MINUS_1, smp.cpus - 1);
   const floppies = [parts.floppy.cmosType(0), parts.floppy.cmosType(1)] as const;
   cmos.set(CMOS.FLOPPY_TYPES, (floppies[0] << 4) | floppies[1]);
   const drives = floppies.filter((type) => type !== 0).length;

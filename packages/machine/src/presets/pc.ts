@@ -1,8 +1,9 @@
-import { compat as cpuCompat } from '@pagurus/cpu-wasm';
+import { apicIdOf, compat as cpuCompat } from '@pagurus/cpu-wasm';
 import { devicePackage as chipset } from '@pagurus/dev-chipset';
 import { devicePackage as net } from '@pagurus/dev-net';
 import {
   acpiBuild,
+  type CpuTopology,
   type I440fxMemory,
   i440fx,
   i440fxPciHost,
@@ -12,13 +13,14 @@ import {
   devicePackage as pci,
   piix3,
   piix4Pm,
+  type SmramService,
   smbusEeprom,
 } from '@pagurus/dev-pci';
 import { devicePackage as ps2 } from '@pagurus/dev-ps2';
 import { devicePackage as storage } from '@pagurus/dev-storage';
 import { vga, devicePackage as vgaPackage } from '@pagurus/dev-vga';
 import { devicePackage as virtio } from '@pagurus/dev-virtio';
-import type { DevicePackage } from '@pagurus/device-model';
+import { compareVersions, type DevicePackage } from '@pagurus/device-model';
 import type { Composer } from '../composer.js';
 import { defineMachine, MachineError, type MachineType } from '../machine-type.js';
 import { addAcpiBlocks } from './acpi-blocks.js';
@@ -34,6 +36,7 @@ export interface PcProperties {
   acpi: boolean;
   hpet: boolean;
   vmport: string;
+  smm: string;
 }
 
 /** Memory modules that a board has room for. */
@@ -59,18 +62,23 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
       hpet: { name: 'hpet', type: 'bool', default: true, doc: 'high precision event timers' },
       vmport: { name: 'vmport', type: 'str', default: 'auto', doc: "VMware's backdoor port and its mouse: on, off or auto (on)" },
       acpi: { name: 'acpi', type: 'bool', default: true, doc: 'power management function and ACPI' },
+      smm: { name: 'smm', type: 'str', default: 'auto', doc: 'system management mode: on, off or auto (on)' },
     },
     packages: pcPackages,
     defaultCpu: 'qemu32',
     defaultCpu64: 'qemu64',
     defaultMemory: 128 * 2 ** 20,
+    preferSockets: compareVersions(version, '6.1') <= 0,
     build(composer, properties) {
       const machine = composer.resolve(pcMachineObject).values as unknown as PcMachineProperties;
       const { ram, layout } = addMemory(composer, machine.biosSize);
       const host = composer.add(i440fxPciHost);
       const { bus } = host.device.services as PciHostService;
       const on = (devfn: number) => ({ slot: bus.slot(devfn), path: bus.slot(devfn).path });
-      composer.add(i440fx, { ...on(0x00), backends: { ram: { block: ram, size: composer.memorySize } satisfies I440fxMemory } });
+      const memory: I440fxMemory = { block: ram, size: composer.memorySize };
+      const bridge = composer.add(i440fx, { ...on(0x00), backends: { ram: memory } });
+      const smm = onOffAuto('smm', properties.smm);
+      if (smm) composer.systemManagement = (bridge.device.services as SmramService).systemManagement;
 
       const parts = addIsaDevices(composer, {
         dmaFirst: true,
@@ -79,13 +87,13 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
         vmport: onOffAuto('vmport', properties.vmport),
         hpet: properties.hpet,
       });
-      const bridge = composer.add(piix3, on(0x08));
-      for (let line = 0; line < 4; line++) composer.connect(host, `pirq${line}`, composer.input(bridge, `pirq${line}`));
-      for (let n = 0; n < 16; n++) composer.connect(bridge, `irq${n}`, parts.irq(n));
+      const isaBridge = composer.add(piix3, on(0x08));
+      for (let line = 0; line < 4; line++) composer.connect(host, `pirq${line}`, composer.input(isaBridge, `pirq${line}`));
+      for (let n = 0; n < 16; n++) composer.connect(isaBridge, `irq${n}`, parts.irq(n));
 
       addVga(composer, bus);
       addIde(composer, on(0x09), parts);
-      const power = properties.acpi ? addPowerManagement(composer, on(0x0b), parts, machine) : undefined;
+      const power = properties.acpi ? addPowerManagement(composer, on(0x0b), parts, machine, smm) : undefined;
       const blocks = addAcpiBlocks(composer, { ...machine, acpiBuild: machine.acpiBuild && properties.acpi });
 
       offerPciBus(composer, bus, power?.hotplug);
@@ -119,9 +127,18 @@ function addPowerManagement(
   place: { slot: unknown; path: string },
   parts: IsaParts,
   machine: PcMachineProperties,
+  smm: boolean,
 ): Piix4PmService {
-  const power = composer.add(piix4Pm, { ...place, backends: { ports: composer.machine.ports } });
+  const { smp, ports } = composer.machine;
+  const cpus: CpuTopology = {
+    apicIds: Array.from({ length: smp.maxCpus }, (_, n) => apicIdOf(n, smp)),
+    present: (index) => index < smp.cpus,
+  };
+  const properties = { 'smm-enabled': smm };
+  const power = composer.add(piix4Pm, { ...place, properties, backends: { ports, cpus } });
   composer.connect(power, 'sci', parts.irq(SCI_IRQ));
+  // As on QEMU, the boot processor alone gets it.
+  if (smm) composer.connect(power, 'smi', composer.machine.smiPin(0));
   const service = power.device.services as Piix4PmService;
   const { smbus } = service;
   for (let n = 0; n < SPD_COUNT; n++)
@@ -138,6 +155,7 @@ export const isapc = defineMachine<Pick<PcProperties, 'i8042'>>({
   packages: [chipset, ps2, storage, vgaPackage, net],
   defaultCpu: '486',
   defaultMemory: 128 * 2 ** 20,
+  maxCpus: 1,
   build(composer, properties) {
     const { layout } = addMemory(composer);
     const parts = addIsaDevices(composer, {
