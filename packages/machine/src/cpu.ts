@@ -141,7 +141,7 @@ export function makeCpu(module: WebAssembly.Module, options: MachineCpuOptions):
       const part = parts[number];
       if (!part) throw new RangeError(`no processor ${number}; there are ${parts.length}`);
       part.syncFrom();
-      return registerLines(part.state, part.common).join('\n');
+      return registerLines(part.state, part.common, number).join('\n');
     },
     setRegisters(registers) {
       boot.syncFrom();

@@ -189,6 +189,9 @@ function configuration({ command }: Sidecar): { name: string; config: MachineCon
       case '-netdev':
         if (first !== 'hubport' || properties.id !== 'n0') throw new NoCounterpart(`-netdev ${value}`);
         break;
+      case '-smp':
+        config.smp = { cpus: Number(value) };
+        break;
       case '-boot':
         config.boot = { order: 'c' };
         break;
@@ -277,7 +280,9 @@ export async function changedSections(stream: Uint8Array, machine: Machine): Pro
 
 /** Lines of `info registers` that are not as recorded. */
 export function changedRegisters(recorded: readonly string[], machine: Machine): string[] {
-  const ours = machine.registersText().split('\n');
+  const ours = Array.from({ length: machine.smp.cpus }, (_, n) => machine.registersText(n)).flatMap((text) =>
+    text.split('\n').filter((line) => line !== ''),
+  );
   return recorded
     .filter((line) => line !== '')
     .flatMap((line, i) => (line.trimEnd() === ours[i]?.trimEnd() ? [] : [`register line: ${line} / ${ours[i]}`]));
