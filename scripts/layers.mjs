@@ -8,7 +8,7 @@ import { filesBelow, ROOT } from './lib.mjs';
 
 const CONTRACTS = ['vmstate', 'device-model'];
 const DEVICES = ['dev-chipset', 'dev-ps2', 'dev-pci', 'dev-virtio', 'dev-vga', 'dev-storage', 'dev-net'];
-const HOST_PARTS = [...CONTRACTS, 'cpu-wasm', 'machine', 'migration'];
+const HOST_PARTS = [...CONTRACTS, 'cpu-wasm', 'machine', 'migration', 'block'];
 
 /** Package folder -> folders it may import. Tests may also import {@link TEST_EDGES}. */
 const EDGES = {
@@ -26,6 +26,7 @@ const EDGES = {
   'dev-net': [...CONTRACTS, 'dev-pci'],
   machine: [...CONTRACTS, 'cpu-wasm', ...DEVICES],
   migration: CONTRACTS,
+  block: ['device-model'],
   'host-node': HOST_PARTS,
   'host-web': HOST_PARTS,
   // The front door carries the command line as its `bin`.
@@ -42,7 +43,7 @@ const NARROW = { machine: { to: DEVICES, only: /^src[\\/]presets[\\/]/ } };
 /** No node:*, no DOM, nothing foreign at run time. */
 const PURE = [...CONTRACTS, ...DEVICES];
 /** No node:*. */
-const HOSTLESS = [...PURE, 'cpu-wasm', 'machine', 'migration'];
+const HOSTLESS = [...PURE, 'cpu-wasm', 'machine', 'migration', 'block'];
 const isTest = (path) => /\.(test|bench|typetest)\.ts$/.test(path) || /(^|[\\/])(test|testing)([\\/]|[-.\w]*\.ts$)/.test(path);
 
 /** Source without comments; strings stay. */

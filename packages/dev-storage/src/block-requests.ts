@@ -38,6 +38,7 @@ export class BlockRequests {
 
   cancel(): void {
     this.generation++;
+    this.backend.cancelWaiting?.();
   }
 
   private run(now: () => boolean | undefined, later: () => Promise<void>, done: Completion): void {

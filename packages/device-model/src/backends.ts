@@ -48,6 +48,23 @@ export interface BlockBackend {
   readNow?(sector: number, target: Uint8Array): boolean;
   writeNow?(sector: number, source: Uint8Array): boolean;
   flushNow?(): boolean;
+  /** The first sector as it was when the image was opened; for backends that cannot read at once. */
+  readonly firstSector?: Uint8Array;
+  /** Forgets requests that wait for the machine to go on after an error: their device was reset. */
+  cancelWaiting?(): void;
+}
+
+/** What the host works on for the guest (requests to disk images). A machine that knows of it lets the host have its turn sooner. */
+export interface HostWork {
+  /** Requests on their way. */
+  readonly pending: number;
+  /** Called whenever a request begins. One listener. */
+  onStart(listener: () => void): void;
+  /**
+   * The machine stands still: resolves when nothing is on its way and all of it is safe. `handOver`: another process goes on with the
+   * machine, and may have the images from then on.
+   */
+  settle(handOver: boolean): Promise<void>;
 }
 
 /** An Ethernet segment. Frames without FCS. */

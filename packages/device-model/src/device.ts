@@ -93,7 +93,7 @@ export interface DeviceType<P extends object = object> {
   /** One line for `pagurus devices`. */
   readonly doc: string;
   /** `system`: soldered on. `none`: plugged with `-device`, but into no bus (a memory module, vmgenid). */
-  readonly bus: 'system' | 'isa' | 'pci' | 'none';
+  readonly bus: 'system' | 'isa' | 'pci' | 'ide' | 'floppy' | 'none';
   /** Type names that compat rows and `-global` may use for it besides `type` (QEMU's parent types, e.g. `pci-device`). */
   readonly parents?: readonly string[];
   readonly properties: PropertyTable<P>;

@@ -30,6 +30,7 @@ export type RunState =
   | 'restore-vm'
   | 'shutdown'
   | 'internal-error'
+  | 'io-error'
   | 'suspended';
 
 /** RAM as migration sees it. All offsets and lengths are multiples of the 4096-byte page. */
@@ -81,6 +82,8 @@ export interface MigrationTarget {
   readonly runState: RunState;
   /** Stop the vCPUs and the virtual clock; the run state becomes `state`. */
   stop(state: RunState): void;
+  /** Once stopped: resolves when nothing of what the host does for the guest (disk requests) can change its state or RAM any more. */
+  drained?(): Promise<void>;
   /** Go on. */
   start(): void;
   /** Switch dirty logging on (all pages count as dirty) or off. */

@@ -1,3 +1,4 @@
+export * from './block/index.js';
 export * from './channel/index.js';
 export * from './chardev/index.js';
 export * from './clock.js';

@@ -333,8 +333,8 @@ export class Composer {
     }
     if (named && named.kind !== kind)
       throw new PropertyError(driver, 'bus', `device '${driver}' cannot go on bus '${named.name}'`);
-    const bus = named ?? this.buses.find((candidate) => candidate.kind === kind);
-    if (!bus) throw new MachineError(`no '${kind}' bus in ${this.type.name} for device '${driver}'`);
+    const bus = named ?? this.buses.find((candidate) => candidate.kind === kind && !candidate.full?.());
+    if (!bus) throw new MachineError(`no '${kind}' bus with a free place in ${this.type.name} for device '${driver}'`);
     return bus;
   }
 

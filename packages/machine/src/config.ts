@@ -1,4 +1,4 @@
-import type { BlockBackend, CharacterBackend, PropertyValue } from '@pagurus/device-model';
+import type { BlockBackend, CharacterBackend, HostWork, PropertyValue } from '@pagurus/device-model';
 import type { GlobalProperty } from './compat.js';
 import type { SmpOptions } from './smp.js';
 import type { HostClock, InstructionCountOptions, RtcOptions } from './time.js';
@@ -78,6 +78,8 @@ export interface MachineConfig {
   readonly input?: object;
 
   readonly hostClock?: HostClock;
+  /** Requests to images that are on their way; without it a machine gives the host its turn every few milliseconds only. */
+  readonly hostWork?: HostWork;
   /** One line of diagnostics. Default: dropped. */
   readonly log?: (line: string) => void;
 }

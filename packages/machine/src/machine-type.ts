@@ -41,9 +41,11 @@ export class MachineError extends Error {
 
 /** A bus that `-device` can plug into, offered by a machine type while it is built. */
 export interface PlugBus {
-  readonly kind: 'isa' | 'pci' | 'none';
+  readonly kind: 'isa' | 'pci' | 'ide' | 'floppy' | 'none';
   /** What `bus=` calls it, e.g. `pci.0`. */
   readonly name: string;
+  /** No place is left: a device that names no bus goes on the next of the kind. */
+  full?(): boolean;
   /** Finds a place for a device. Throws {@link PropertyError} where there is none. */
   plug(request: PlugRequest): PlugPlace;
   /** Devices that come and go while the machine exists; absent: the bus has only what was there at the start. */

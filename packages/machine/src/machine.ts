@@ -132,7 +132,9 @@ export class Machine implements MigrationTarget {
     this.loop = new RunLoop(this.cpuPart.processors, this.clock, this.time, {
       monotonic: () => host.monotonic(),
       afterRun: (exit) => this.afterRun(exit),
+      hostBusy: () => (config.hostWork?.pending ?? 0) > 0,
     });
+    config.hostWork?.onStart(() => this.loop.hostWorkStarted());
     this.composer = new Composer(this.composerView(), type, config, memorySize);
     this.settings = this.composer.resolve(migrationObject).values as unknown as StreamSettings;
     this.composer.addInternal('timer', this.timerDevice());
@@ -239,6 +241,10 @@ export class Machine implements MigrationTarget {
 
   get sections(): readonly MigrationSection[] {
     return this.composer.sections.list();
+  }
+
+  async drained(): Promise<void> {
+    await this.config.hostWork?.settle(this.state === 'finish-migrate');
   }
 
   setDirtyLogging(on: boolean): void {

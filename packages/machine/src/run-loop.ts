@@ -4,6 +4,8 @@ import type { MachineTime } from './time.js';
 
 /** How long the loop keeps the host's thread before it lets other work run. */
 const SLICE_NANOSECONDS = 4_000_000n;
+/** The same while the host works on something that the guest waits for. */
+const SHORT_SLICE_NANOSECONDS = 250_000n;
 /** Instructions in the first slice, before the speed is known. */
 const FIRST_SLICE = 100_000;
 const LONGEST_SLEEP_MILLISECONDS = 1000;
@@ -22,6 +24,8 @@ export interface RunLoopHost {
   monotonic(): bigint;
   /** What the CPU asked for at the end of a run: reset, shutdown, stop. True if the loop may go on. */
   afterRun(exit: CpuExit): boolean;
+  /** The guest waits for the host. */
+  hostBusy(): boolean;
 }
 
 /** Lets the host's other work run. */
@@ -43,6 +47,7 @@ export class RunLoop {
   /** Counts starts, so that a loop that was stopped while it slept does not go on beside its successor. */
   private generation = 0;
   private inRun = false;
+  private sliceEnd = 0n;
   private breakpoint = Number.POSITIVE_INFINITY;
   /** Instructions per nanosecond, measured. */
   private speed = 0;
@@ -98,6 +103,12 @@ export class RunLoop {
     this.wakeUp?.();
   }
 
+  /** The host has begun something that the guest waits for: it gets its turn now. */
+  hostWorkStarted(): void {
+    this.sliceEnd = 0n;
+    if (this.inRun) this.cpu.requestExit();
+  }
+
   deadlineMoved(): void {
     if (this.inRun) this.cpu.setLimit(Math.min(this.limit(), this.cpu.instructions + this.sliceBudget()));
     else this.wake();
@@ -133,9 +144,9 @@ export class RunLoop {
   private async loop(generation: number): Promise<void> {
     const current = (): boolean => this.active && this.generation === generation;
     while (current()) {
-      const sliceEnd = this.host.monotonic() + SLICE_NANOSECONDS;
+      this.sliceEnd = this.host.monotonic() + this.slice;
       let idle = false;
-      while (current() && !idle && this.host.monotonic() < sliceEnd) {
+      while (current() && !idle && this.host.monotonic() < this.sliceEnd) {
         this.clock.runDue();
         if (!current()) return;
         const exit = this.run(Math.min(this.limit(), this.cpu.instructions + this.sliceBudget()));
@@ -154,6 +165,10 @@ export class RunLoop {
       if (idle) await this.sleep();
       else await new Promise<void>((resolve) => immediate(resolve));
     }
+  }
+
+  private get slice(): bigint {
+    return this.host.hostBusy() ? SHORT_SLICE_NANOSECONDS : SLICE_NANOSECONDS;
   }
 
   private run(limit: number): CpuExit {
@@ -188,7 +203,7 @@ export class RunLoop {
   }
 
   private sliceBudget(): number {
-    return this.speed === 0 ? FIRST_SLICE : Math.max(1000, Math.ceil(Number(SLICE_NANOSECONDS) * this.speed));
+    return this.speed === 0 ? FIRST_SLICE : Math.max(1000, Math.ceil(Number(this.slice) * this.speed));
   }
 
   /** The CPU waits for an interrupt: sleep until the next timer or until woken. */

@@ -11,7 +11,7 @@ export const RUN_STATES: readonly string[] = [
 /** Those of them that a machine here can be in; for the others it is paused. */
 const OUR_RUN_STATES: readonly RunState[] = [
   ...(['prelaunch', 'running', 'paused', 'inmigrate', 'postmigrate', 'finish-migrate'] as const),
-  ...(['save-vm', 'restore-vm', 'shutdown', 'internal-error', 'suspended'] as const),
+  ...(['save-vm', 'restore-vm', 'shutdown', 'internal-error', 'io-error', 'suspended'] as const),
 ];
 
 const NAME_BYTES = 100;

@@ -68,6 +68,7 @@ export async function saveSnapshot(target: MigrationTarget, sink: ByteSink): Pro
   const blocks = blocksInOrder(target.ramBlocks);
   target.stop('save-vm');
   try {
+    await target.drained?.();
     state.header();
     state.ramStart(blocks);
     const pages = new DirtyPages(blocks);
@@ -233,6 +234,8 @@ class Outgoing {
     const stoppedAt = this.timer.now();
     this.stopped = true;
     target.stop('finish-migrate');
+    await target.drained?.();
+    this.check();
     statistics.precopyBytes = statistics.ramBytes;
     statistics.synced(dirty.sync(target));
     for (const [i, block] of this.blocks.entries()) {

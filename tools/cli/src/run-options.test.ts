@@ -98,7 +98,6 @@ describe('options of pagurus run', () => {
     ['-display gtk', '-display gtk: expected none'],
     ['-vga cirrus', '-vga cirrus: expected std or none'],
     ['-net user', '-net user: expected none'],
-    ['-drive file=x', '-drive: Pagurus has disks not yet'],
     ['-s', '-s: Pagurus has a gdb server not yet'],
     ['-qmp stdio', '-qmp: Pagurus has a QMP server not yet'],
     ['-serial stdoi', '-serial stdoi: expected none, null, stdio'],

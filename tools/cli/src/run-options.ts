@@ -8,6 +8,8 @@ import {
   splitCommas,
 } from '@pagurus/host-node';
 import type { DeviceArguments, GlobalProperty, InstructionCountOptions, SmpOptions } from '@pagurus/machine';
+import { type BlockNode, parseBlockdev } from './block-nodes.js';
+import { cdrom, type DriveSpec, floppyDisk, hardDisk, parseDrive } from './drive-spec.js';
 import { nearest, UsageError } from './usage-error.js';
 
 /** What `pagurus run` was asked to do, checked for form but not yet for sense. */
@@ -26,6 +28,10 @@ export interface RunOptions {
   /** `-L`: where firmware and ROMs are looked for first. */
   dataFolders: string[];
   devices: DeviceArguments[];
+  drives: DriveSpec[];
+  blockNodes: BlockNode[];
+  /** `-snapshot`: no image is written to. */
+  snapshot: boolean;
   globals: GlobalProperty[];
   noDefaults: boolean;
   noGraphic: boolean;
@@ -142,12 +148,33 @@ export const OPTION_TABLE: readonly OptionRow[] = [
     help: 'write STOP, RESUME, MIGRATION … as JSON lines',
     apply: (o, value) => (o.events = value),
   },
+  {
+    names: ['drive'],
+    value: 'file=FILE[,format=raw|qcow2][,if=ide|floppy|virtio|none][,index=N][,media=disk|cdrom][,id=ID]...',
+    help: 'a drive; also readonly=on, snapshot=on, cache=, werror=, rerror=, bus=, unit=',
+    apply: (o, value) => void o.drives.push(parseDrive(value)),
+  },
+  {
+    names: ['blockdev'],
+    value: 'driver=DRIVER,node-name=NAME,...',
+    help: 'an image for -device ...,drive=NAME: raw, qcow2 over file, http, https; null-co',
+    apply: (o, value) => void o.blockNodes.push(parseBlockdev(value)),
+  },
+  ...['hda', 'hdb', 'hdc', 'hdd'].map((name, index) => ({
+    names: [name],
+    value: 'FILE',
+    help: `IDE disk ${index}`,
+    apply: (o: RunOptions, value: string) => void o.drives.push(hardDisk(name, index, value)),
+  })),
+  { names: ['cdrom'], value: 'FILE', help: 'disc in IDE drive 2', apply: (o, value) => void o.drives.push(cdrom(value)) },
+  ...['fda', 'fdb'].map((name, index) => ({
+    names: [name],
+    value: 'FILE',
+    help: `disk in floppy drive ${index === 0 ? 'A' : 'B'}`,
+    apply: (o: RunOptions, value: string) => void o.drives.push(floppyDisk(name, index, value)),
+  })),
+  { names: ['snapshot'], help: 'write to no image: changes are lost at the end', apply: (o) => (o.snapshot = true) },
   { names: ['h', 'help'], help: 'this list', apply: (o) => (o.list = { what: 'options' }) },
-  unavailable(['drive'], 'OPTIONS', 'disks'),
-  unavailable(['blockdev'], 'OPTIONS', 'disks'),
-  unavailable(['hda'], 'FILE', 'disks'),
-  unavailable(['cdrom'], 'FILE', 'CD-ROM drives'),
-  unavailable(['fda'], 'FILE', 'floppy drives'),
   unavailable(['netdev'], 'OPTIONS', 'networks'),
   unavailable(['qmp'], 'CHAR', 'a QMP server'),
   unavailable(['gdb'], 'CHAR', 'a gdb server'),
@@ -169,6 +196,9 @@ export function parseRunOptions(args: readonly string[]): RunOptions {
     bios: undefined,
     dataFolders: [],
     devices: [],
+    drives: [],
+    blockNodes: [],
+    snapshot: false,
     globals: [],
     noDefaults: false,
     noGraphic: false,

@@ -1,3 +1,4 @@
+import type { DriveFailure } from '@pagurus/block';
 import type { RunState } from '@pagurus/device-model';
 import { errorLine, loadCpuModule, MigrationController, MonitorSession, realTimeClock, snapshotPath } from '@pagurus/host-node';
 import {
@@ -8,7 +9,9 @@ import {
   type MachineType,
   machineTypes,
 } from '@pagurus/machine';
+import { drivesOfNodes } from './block-nodes.js';
 import { type Consoles, openConsoles } from './consoles.js';
+import { Drives } from './drives.js';
 import { type EventLog, openEvents, silentEvents } from './event-log.js';
 import { EXIT_CODES, SIGNAL_CODE } from './exit-codes.js';
 import { KeyboardInput } from './keyboard-input.js';
@@ -48,11 +51,16 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
   const events = options.events === undefined ? silentEvents : openEvents(options.events, hangUp);
   const consoles = await openConsoles(options, { quit: () => run?.finish(EXIT_CODES.OK), note: (line) => host.error(line) });
   try {
-    const keyboard = new KeyboardInput();
-    const config = machineConfig(options, type, consoles, keyboard, host);
-    const machine = await createMachine(type, config, { cpuModule: await loadCpuModule() });
-    run = new Run(machine, options, consoles, keyboard, events, host);
-    return await run.go();
+    const drives = await openDrives(options, host);
+    try {
+      const keyboard = new KeyboardInput();
+      const config = machineConfig(options, type, consoles, drives, keyboard, host);
+      const machine = await createMachine(type, config, { cpuModule: await loadCpuModule() });
+      run = new Run(machine, options, consoles, drives, keyboard, events, host);
+      return await run.go();
+    } finally {
+      await drives.close();
+    }
   } finally {
     await consoles.close();
   }
@@ -87,11 +95,21 @@ function machineType(name: string): MachineType<any> {
   throw new UsageError(`unknown machine '${name}'${guess ? `; did you mean '${guess}'?` : ''} (pagurus machines lists them)`);
 }
 
+function openDrives(options: RunOptions, host: CommandHost): Promise<Drives> {
+  return Drives.open([...options.drives, ...drivesOfNodes(options.blockNodes)], {
+    snapshot: options.snapshot,
+    inactive: options.incoming !== undefined,
+    synchronous: options.icount !== undefined,
+    warn: (line) => host.error(`warning: ${line}`),
+  });
+}
+
 function machineConfig(
   options: RunOptions,
   // biome-ignore lint/suspicious/noExplicitAny: a machine type of any properties.
   type: MachineType<any>,
   consoles: Consoles,
+  drives: Drives,
   keyboard: KeyboardInput,
   host: CommandHost,
 ): MachineConfig {
@@ -119,7 +137,7 @@ function machineConfig(
     image && options.bios === undefined
       ? undefined
       : readFirmware(options.bios, options.dataFolders, type.name === 'isapc' ? 'bios.bin' : 'bios-256k.bin');
-  const devices = [...options.devices];
+  const devices = [...options.devices, ...drives.devices];
   const chardevs: Record<string, object> = { ...consoles.byId };
   if (consoles.debugcon) {
     devices.push({ driver: 'isa-debugcon', properties: { chardev: 'debugcon' } });
@@ -144,7 +162,10 @@ function machineConfig(
     roms,
     kernel: image && { image, initrd: read('initrd'), commandLine: options.append },
     serial: consoles.serial,
-    backends: { chardev: chardevs },
+    ide: drives.ide,
+    floppy: drives.floppy,
+    hostWork: drives.activity,
+    backends: { chardev: chardevs, drive: drives.byId },
     input: keyboard,
     hostClock: realTimeClock,
     log: (line) => host.error(line),
@@ -166,6 +187,7 @@ class Run {
     private readonly machine: Machine,
     private readonly options: RunOptions,
     private readonly consoles: Consoles,
+    private readonly drives: Drives,
     private readonly keyboard: KeyboardInput,
     private readonly events: EventLog,
     private readonly host: CommandHost,
@@ -197,6 +219,7 @@ class Run {
   async go(): Promise<number> {
     const { machine, options, migration } = this;
     machine.noReboot = options.noReboot;
+    this.drives.failed = (failure) => this.driveFailed(failure);
     machine.events.push({
       state: (state) => this.stateChanged(state),
       reset: (reason) => this.events.emit('RESET', { reason }),
@@ -258,14 +281,25 @@ class Run {
   }
 
   private stateChanged(state: RunState): void {
-    if (state === 'running') this.events.emit('RESUME');
-    else this.events.emit('STOP', { state });
+    if (state === 'running') {
+      this.events.emit('RESUME');
+      this.drives.retry();
+    } else this.events.emit('STOP', { state });
   }
 
   private status(status: string): void {
     if (status === this.lastStatus) return;
     this.lastStatus = status;
     this.events.emit('MIGRATION', { status });
+  }
+
+  private driveFailed({ drive, operation, action, error }: DriveFailure): void {
+    const kind = operation === 'flush' ? 'write' : operation;
+    this.events.emit('BLOCK_IO_ERROR', { device: drive, operation: kind, action, reason: errorLine(error) });
+    this.host.error(
+      `drive ${drive}: ${operation} failed${action === 'stop' ? ', the machine is stopped' : ''}: ${errorLine(error)}`,
+    );
+    if (action === 'stop' && this.machine.runState === 'running') this.machine.stop('io-error');
   }
 
   private defect(error: unknown): void {

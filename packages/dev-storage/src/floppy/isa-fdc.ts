@@ -119,7 +119,7 @@ export interface FloppyProperties {
 export const floppy = defineDevice<FloppyProperties>({
   type: 'floppy',
   doc: 'floppy disk drive',
-  bus: 'system',
+  bus: 'floppy',
   properties: {
     drive: { name: 'drive', type: 'str', default: '', doc: 'id of the image' },
     unit: { name: 'unit', type: 'uint32', default: 0xffff_ffff, doc: '0 or 1; default: the first free' },

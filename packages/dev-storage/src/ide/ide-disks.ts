@@ -58,7 +58,7 @@ export interface IdeDriveService {
 export const ideHd = defineDevice<IdeDiskProperties>({
   type: 'ide-hd',
   doc: 'IDE hard disk',
-  bus: 'system',
+  bus: 'ide',
   parents: ['ide-device'],
   properties: {
     ...common,
@@ -88,7 +88,7 @@ export const ideHd = defineDevice<IdeDiskProperties>({
 export const ideCd = defineDevice<IdeDriveProperties>({
   type: 'ide-cd',
   doc: 'IDE CD-ROM drive',
-  bus: 'system',
+  bus: 'ide',
   parents: ['ide-device'],
   properties: common,
   create(ctx, props): Device {
@@ -114,5 +114,6 @@ function geometryOf(props: IdeDiskProperties, backend: BlockBackend): Geometry {
   }
   const first = new Uint8Array(SECTOR);
   const read = backend.readNow?.(0, first) ?? false;
-  return (read ? partitionGeometry(first, backend.sectors) : undefined) ?? guessGeometry(backend.sectors);
+  if (!read && backend.firstSector) first.set(backend.firstSector);
+  return (read || backend.firstSector ? partitionGeometry(first, backend.sectors) : undefined) ?? guessGeometry(backend.sectors);
 }

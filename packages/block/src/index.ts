@@ -1,0 +1,12 @@
+export * from './activity.js';
+export * from './byte-file.js';
+export * from './drive.js';
+export * from './errors.js';
+export * from './http-file.js';
+export { type BlockImage, type ImageDetails, type ImageSnapshot, SECTOR } from './image.js';
+export * from './null-image.js';
+export * from './open.js';
+export * from './overlay.js';
+export { probeFormat } from './probe.js';
+export * from './qcow2/index.js';
+export * from './raw.js';
