@@ -29,7 +29,8 @@ export interface ConformanceOptions<P extends object> extends BenchOptions<P> {
    */
   incompleteFormat?: string;
   /** Random accesses. Default 20,000 steps from seed 1. */
-  fuzz?: { steps?: number; seed?: number };
+  /** `atLeast`: where there is time for more of them, the rule that only watches for accidents takes so many. */
+  fuzz?: { steps?: number; seed?: number; atLeast?: number };
   /** Damaged sections tried. Default 200. */
   hostileRounds?: number;
 }
@@ -187,7 +188,7 @@ class Suite<P extends object> {
 
   fuzz(): void {
     const bench = this.fresh();
-    this.fuzzer(bench).run(this.steps);
+    this.fuzzer(bench).run(Math.max(this.steps, this.options.fuzz?.atLeast ?? 0));
     saveBench(bench);
     bench.device.reset();
   }

@@ -1,5 +1,7 @@
 import type { DevicePackage, InputPin, PropertyTable, PropertyValue, RamBlock } from '@pagurus/device-model';
 import type { ComposedDevice, Composer } from './composer.js';
+import type { SectionRank } from './section-registry.js';
+import type { Program } from './stream-settings.js';
 
 /**
  * A machine model: data about it, and how it is put together. QEMU's machine types are presets of this; authors make their own
@@ -25,6 +27,11 @@ export interface MachineType<P extends object = Record<string, PropertyValue>> {
   readonly maxCpus?: number;
   /** What `-smp` leaves open makes more sockets, not more cores. */
   readonly preferSockets?: boolean;
+  /**
+   * Where a board's own section stands in a stream that is to look as if this QEMU had written it; what is plugged in follows behind.
+   * Without it: in order of creation. Order is never meaning; it only makes streams comparable.
+   */
+  sectionRank?(program: Program): SectionRank;
   /** Puts the machine together. Throws {@link PropertyError} or {@link MachineError} for what cannot be. */
   build(composer: Composer, properties: P): void;
 }

@@ -21,7 +21,7 @@ import { MachineError, type MachineType } from './machine-type.js';
 import { PortBus } from './port-bus.js';
 import { RunLoop } from './run-loop.js';
 import { type SmpLayout, smpLayout } from './smp.js';
-import { migrationObject } from './stream-settings.js';
+import { type MigrationObjectProperties, migrationObject, type Program, streamSettings } from './stream-settings.js';
 import { SystemMemory } from './system-memory.js';
 import { DETERMINISTIC_RTC, type HostClock, MachineTime, timerVmState } from './time.js';
 
@@ -58,7 +58,7 @@ export const systemClock: HostClock = {
  */
 export class Machine implements MigrationTarget {
   readonly machineName: string;
-  readonly settings: StreamSettings;
+  readonly settings: StreamSettings & { readonly program: Program };
   readonly memory: SystemMemory;
   readonly ports = new PortBus();
   readonly clock: VirtualClock;
@@ -72,6 +72,7 @@ export class Machine implements MigrationTarget {
   private readonly loop: RunLoop;
   private readonly logs: MachineLog;
   private state: RunState = 'prelaunch';
+  private sectionRank: ReturnType<NonNullable<MachineType['sectionRank']>> | undefined;
   private mapStale = true;
   private resuming = false;
   private pendingReset: string | undefined;
@@ -136,10 +137,12 @@ export class Machine implements MigrationTarget {
     });
     config.hostWork?.onStart(() => this.loop.hostWorkStarted());
     this.composer = new Composer(this.composerView(), type, config, memorySize);
-    this.settings = this.composer.resolve(migrationObject).values as unknown as StreamSettings;
+    this.settings = streamSettings(this.composer.resolve(migrationObject).values as unknown as MigrationObjectProperties);
     this.composer.addInternal('timer', this.timerDevice());
     this.composer.addInternal('cpu', this.cpuPart.devices[0]!);
     type.build(this.composer, machineProperties(type, config));
+    this.composer.sections.boardIsComplete();
+    this.sectionRank = type.sectionRank?.(this.settings.program);
     for (const device of config.devices ?? []) this.composer.plug(device);
     for (const row of this.composer.unusedGlobals().filter(({ driver }) => !driver.endsWith('-cpu')))
       config.log?.(`warning: -global ${row.driver}.${row.property}=${row.value} has no effect: no such device in ${type.name}`);
@@ -240,7 +243,7 @@ export class Machine implements MigrationTarget {
   }
 
   get sections(): readonly MigrationSection[] {
-    return this.composer.sections.list();
+    return this.composer.sections.list(this.sectionRank);
   }
 
   async drained(): Promise<void> {

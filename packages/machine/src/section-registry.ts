@@ -1,11 +1,15 @@
 import type { Device, MigrationSection, Section } from '@pagurus/device-model';
 import { decode, saveDescribed } from '@pagurus/vmstate';
 
+/** Where a section stands among the others; equal ones stay in order of creation. */
+export type SectionRank = (section: Pick<MigrationSection, 'idstr' | 'instance'>, plugged: boolean) => number;
+
 /**
  * All sections of a machine by identity (path, name, instance), in order of creation; higher priorities first.
  */
 export class SectionRegistry {
-  private entries: { section: MigrationSection; priority: number; device: Device }[] = [];
+  private entries: { section: MigrationSection; priority: number; device: Device; plugged: boolean }[] = [];
+  private plugged = false;
 
   add(device: Device, path: string | undefined): void {
     for (const section of device.sections) this.addSection(section, section.plainName ? undefined : path, device);
@@ -15,11 +19,16 @@ export class SectionRegistry {
     this.entries = this.entries.filter((entry) => entry.device !== device);
   }
 
-  /** Sorted as they are sent: descending priority, then creation. */
-  list(): readonly MigrationSection[] {
+  /** What is added from now on was plugged in. */
+  boardIsComplete(): void {
+    this.plugged = true;
+  }
+
+  /** Sorted as they are sent: descending priority, then by rank, then creation. */
+  list(rank: SectionRank = () => 0): readonly MigrationSection[] {
     return this.entries
-      .map((entry, order) => ({ ...entry, order }))
-      .sort((a, b) => b.priority - a.priority || a.order - b.order)
+      .map(({ priority, section, plugged }) => ({ priority, section, rank: rank(section, plugged) }))
+      .sort((a, b) => b.priority - a.priority || a.rank - b.rank)
       .map((entry) => entry.section);
   }
 
@@ -43,6 +52,7 @@ export class SectionRegistry {
     this.entries.push({
       priority: description.priority,
       device,
+      plugged: this.plugged,
       section: {
         idstr,
         instance: number,

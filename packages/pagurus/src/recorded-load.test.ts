@@ -12,6 +12,7 @@ import {
   shared,
   sidecarOf,
 } from '../test/recorded.js';
+import { changedControllers, changedPci } from '../test/recorded-state.js';
 
 /*
  * Streams of real QEMU 7.2 and 10.0 go into our machines of the same name and options: memory and registers are as recorded, and what we
@@ -21,29 +22,39 @@ if (!shared) console.log('streams of QEMU into our machines: skipped, PAGURUS_SH
 
 /** What does not go into our machines yet, or not out again in the same bytes: which streams, what is said, why. */
 const KNOWN: readonly [streams: RegExp, problem: RegExp, reason: string][] = [
-  [
-    /^10\.0 .*-pc-i440fx-[2-8]\./,
-    /^section globalstate /,
-    'QEMU 9.0 changed its layout for all machines; ours is that of the machine version',
-  ],
-  [/-live-/, /^section globalstate /, 'the source ran; a machine that was loaded is stopped until it is started'],
+  [/smp/, /^-smp /, 'more than one processor'],
   [
     /defaults-(no-slirp-)?pc-i440fx-(2\.4|7\.2|10\.0)/,
     /there is no (RAM block '.*e1000\.rom'|section 'slirp')|'e1000' is not a known device/,
     'network card and user-mode network',
   ],
   [/defaults-pc-i440fx-2\.0/, /RAM block 'vga.vram' has another size/, 'cirrus-vga, the card of machines up to 2.1'],
+  [/-ipxe-/, /^-netdev user/, 'user-mode network'],
+  [
+    /misc-isa-vga/,
+    /vga\.isVbe/,
+    'QEMU 7.2 does not send the state of isa-vga but other memory of its process; QEMU 11.1 refuses it, too',
+  ],
+  [/misc-(memhotplug|ramdev)|ignore-shared/, /^-(m|object) /, 'memory backends'],
+  [/proxied-postcopy/, /announces postcopy/, 'postcopy needs its other direction; see the suites of @pagurus/migration'],
+  [/./, /is not a known device/, 'a device that there is not'],
 ];
 const reasonOf = (name: string, problem: string): string | undefined =>
   KNOWN.find(([streams, text]) => streams.test(name) && text.test(problem))?.[2];
 
-const streams = recordings('reset', 'seabios', 'cpustate', 'devstate', 'misc').filter(
-  (entry) => entry.kind !== 'misc' || /smp/.test(entry.sidecar),
-);
+const streams = recordings('reset', 'seabios', 'cpustate', 'devstate', 'misc', 'live', 'linux', 'proxied', 'virtio');
 
 describe.skipIf(!shared)('streams of QEMU', () => {
   const table: string[] = [];
-  afterAll(() => console.log(table.join('\n')));
+  afterAll(() => {
+    const count = (result: string) => table.filter((line) => line.startsWith(result)).length;
+    console.log(
+      [
+        ...table,
+        `${count('equal')} equal with their RAM, ${count('sections')} whose RAM is elsewhere equal, ${count('different')} different for a reason`,
+      ].join('\n'),
+    );
+  });
 
   it.each(streams.map((entry) => [nameOf(entry), entry] as const))('%s', async (name, entry) => {
     const problems: string[] = [];
@@ -51,7 +62,10 @@ describe.skipIf(!shared)('streams of QEMU', () => {
       const sidecar = sidecarOf(entry);
       const { machine } = await counterpart(entry, sidecar);
       const stream = bytesOf(entry);
-      await load(machine, stream);
+      const capabilities = Object.entries(sidecar.capabilities_set_on_source ?? {}).flatMap(([capability, on]) =>
+        on && capability === 'mapped-ram' ? [capability] : [],
+      );
+      await load(machine, stream, capabilities, entry.kind === 'proxied');
       for (const { id, length, sha256: expected } of sidecar.ram_blocks_after_load ?? []) {
         const bytes = blockBytes(machine, id);
         if (!bytes) problems.push(`no block ${id}`);
@@ -59,11 +73,15 @@ describe.skipIf(!shared)('streams of QEMU', () => {
       }
       const registers = sidecar.source_hmp_after_stop?.['info registers -a'] ?? sidecar.source_hmp_after_stop?.['info registers'];
       if (registers) problems.push(...changedRegisters(registers, machine));
+      const monitor = sidecar.source_hmp_after_stop;
+      if (monitor) problems.push(...changedControllers(monitor, machine));
+      if (monitor?.['info pci']) problems.push(...changedPci(monitor['info pci'], machine));
       problems.push(...(await changedSections(stream, machine)));
     } catch (error) {
       problems.push((error as Error).message);
     }
-    const result = problems.length === 0 ? 'equal    ' : 'different';
+    const pages = sidecarOf(entry).ram_blocks_after_load ? 'equal    ' : 'sections ';
+    const result = problems.length === 0 ? pages : 'different';
     table.push(
       [result, name, ...problems.map((problem) => `${problem} [${reasonOf(name, problem) ?? 'unexplained'}]`)].join(' '),
     );

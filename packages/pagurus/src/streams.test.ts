@@ -7,11 +7,15 @@ import { saved } from './testing.js';
 interface Fixture extends Sidecar {
   readonly file: string;
   readonly program: string;
+  readonly qemu_version: string;
   readonly registers: readonly string[];
 }
 
 const read = (name: string) => readFileSync(new URL(`../fixtures/${name}`, import.meta.url));
-const fixtures = JSON.parse(read('streams.json').toString()) as Fixture[];
+const fixtures = (JSON.parse(read('streams.json').toString()) as Fixture[]).map((fixture) => ({
+  ...fixture,
+  qemu_version: fixture.file.slice(0, fixture.file.indexOf('-')),
+}));
 
 describe('streams that QEMU wrote', () => {
   it.each(fixtures.map((fixture) => [fixture.file, fixture] as const))(

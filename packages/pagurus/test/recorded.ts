@@ -78,7 +78,7 @@ const nowhere = (): CharacterBackend => ({ write() {}, connect() {} });
 
 /** A machine of ours for a recorded command line, with firmware of the right size but no contents. */
 export async function counterpart(
-  recording: Pick<Recording, 'program'>,
+  recording: Pick<Recording, 'program' | 'qemu_version'>,
   sidecar: Sidecar,
   extra: MachineConfig = {},
 ): Promise<Counterpart> {
@@ -89,15 +89,16 @@ export async function counterpart(
     },
     connect() {},
   };
-  const { name, config } = configuration(sidecar);
+  const { name, config, backends } = configuration(sidecar);
   const bios = sidecar.ram_blocks_after_load?.find((block) => block.id === 'pc.bios')?.length ?? GUEST_FIRMWARE_LENGTH;
   const machine = await createMachine(name, {
     ...config,
     target: recording.program === 'qemu-system-x86_64' ? 'x86_64' : 'i386',
     rtc: { base: 1_577_836_800_000_000_000n, clock: 'vm' },
+    globals: [{ driver: 'migration', property: 'x-program', value: recording.qemu_version }],
     firmware: new Uint8Array(bios),
     roms: roms(sidecar),
-    backends: { chardev: { dbg }, netdev: { n0: unconnected() } },
+    backends: { ...backends, chardev: { ...backends.chardev, dbg } },
     ...extra,
   });
   return { machine, console: () => text };
@@ -127,10 +128,26 @@ function roms(sidecar: Sidecar): Record<string, Uint8Array> {
   );
 }
 
+/** Disk of the guests: sector s begins with s modulo 256 and s / 256, byte 2 + i is 7 s + i. */
+function guestDisk(): BlockBackend {
+  return {
+    ...zeros(2048),
+    async read(sector, target) {
+      for (let at = 0; at < target.length; at++) {
+        const [s, i] = [sector + Math.floor(at / 512), at % 512];
+        target[at] = i === 0 ? s : i === 1 ? s >> 8 : 7 * s + i - 2;
+      }
+    },
+  };
+}
+
+type Backends = { [kind in 'chardev' | 'drive' | 'netdev']: Record<string, object> };
+
 type Draft = { -readonly [K in keyof MachineConfig]: MachineConfig[K] };
 
-function configuration({ command }: Sidecar): { name: string; config: MachineConfig } {
+function configuration({ command }: Sidecar): { name: string; config: MachineConfig; backends: Backends } {
   const config: Draft = {};
+  const backends: Backends = { chardev: {}, drive: {}, netdev: {} };
   const serial: CharacterBackend[] = [];
   const parallel: CharacterBackend[] = [];
   const devices: NonNullable<MachineConfig['devices']>[number][] = [];
@@ -179,15 +196,20 @@ function configuration({ command }: Sidecar): { name: string; config: MachineCon
         break;
       }
       case '-drive': {
-        const size = Number(/^\d+/.exec(properties.size ?? '')![0]) * (properties.size!.endsWith('M') ? 2 ** 20 : 1);
-        const image = zeros(size / 512);
-        if (value.startsWith('if=ide,')) config.ide = [{ media: 'disk', image }];
+        const size = Number.parseInt(properties.size ?? '0', 10) * (properties.size?.endsWith('M') ? 2 ** 20 : 1);
+        const image = properties.file === 'vdisk.img' ? guestDisk() : zeros(size / 512);
+        if (value.startsWith('if=none,')) backends.drive[properties.id!] = image;
+        else if (value.startsWith('if=ide,')) config.ide = [{ media: 'disk', image }];
         else if (value.startsWith('if=floppy,index=0,')) config.floppy = [{ image }];
         else throw new NoCounterpart(`-drive ${value}`);
         break;
       }
       case '-netdev':
-        if (first !== 'hubport' || properties.id !== 'n0') throw new NoCounterpart(`-netdev ${value}`);
+        if (first !== 'hubport') throw new NoCounterpart(`-netdev ${value}`);
+        backends.netdev[properties.id!] = unconnected();
+        break;
+      case '-chardev':
+        backends.chardev[properties.id!] = nowhere();
         break;
       case '-smp':
         config.smp = { cpus: Number(value) };
@@ -204,7 +226,6 @@ function configuration({ command }: Sidecar): { name: string; config: MachineCon
       case '-append':
       case '-nic':
       case '-bios':
-      case '-chardev':
       case '-rtc':
       case '-accel':
       case '-display':
@@ -217,7 +238,7 @@ function configuration({ command }: Sidecar): { name: string; config: MachineCon
   config.serial = serial;
   config.parallel = parallel;
   config.devices = devices;
-  return { name, config };
+  return { name, config, backends };
 }
 
 const timer: HostTimer = {
@@ -225,8 +246,9 @@ const timer: HostTimer = {
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
 };
 
-export const load = (machine: Machine, stream: Uint8Array, capabilities: readonly string[] = []) =>
-  incoming(machine, bytesChannel(stream), {
+/** @param answers whether the source listens, as its stream expects of a connection. */
+export const load = (machine: Machine, stream: Uint8Array, capabilities: readonly string[] = [], answers = false) =>
+  incoming(machine, answers ? Object.assign(bytesChannel(stream), { duplex: true, async write() {} }) : bytesChannel(stream), {
     timer,
     capabilities,
     inflate: (data, maxLength) => inflateSync(data, { maxOutputLength: maxLength }),
@@ -263,8 +285,12 @@ export function blockBytes(machine: Machine, name: string): Uint8Array | undefin
 /** Sections that a machine saves otherwise than the stream that it was loaded from had them. */
 export async function changedSections(stream: Uint8Array, machine: Machine): Promise<string[]> {
   const problems: string[] = [];
-  const again = await sectionsOf(await saved(machine));
   const before = await sectionsOf(stream);
+  // The source ran while it was saved; what is compared is what ours would write if it ran.
+  const ran = Buffer.from(before.get('globalstate 0') ?? []).includes('running');
+  if (ran) machine.stop('running');
+  const again = await sectionsOf(await saved(machine));
+  if (ran) machine.stop();
   for (const [key, bytes] of before) {
     const own = again.get(key);
     if (!own) problems.push(`section ${key} not saved`);
@@ -275,6 +301,11 @@ export async function changedSections(stream: Uint8Array, machine: Machine): Pro
     }
   }
   for (const key of again.keys()) if (!before.has(key)) problems.push(`section ${key} saved, not in the stream`);
+  if (problems.length === 0) {
+    const [theirs, ours] = [[...before.keys()], [...again.keys()]];
+    const at = theirs.findIndex((key, i) => key !== ours[i]);
+    if (at >= 0) problems.push(`order: ${theirs[at]} is followed here by ${ours[at]}: ${theirs.join(', ')} / ${ours.join(', ')}`);
+  }
   return problems;
 }
 

@@ -1,6 +1,7 @@
 import { PciFunction, type PciProperties, PORT_PRIORITY, pciProperties } from '@pagurus/dev-pci';
-import { type BlockBackend, type Device, defineDevice, PropertyError, section } from '@pagurus/device-model';
+import { type BlockBackend, type Device, defineDevice, section } from '@pagurus/device-model';
 import { BUS_MASTER, CHANNEL_PORTS, COMMAND_BLOCK_LENGTH } from './ata.spec.js';
+import { channelSlot } from './channel-slot.js';
 import { IdeChannel } from './ide-channel.js';
 import type { DriveOptions } from './ide-drive.js';
 import { drivesOf, Piix3IdeState, piix3IdeVmState } from './piix3-ide.state.js';
@@ -81,33 +82,9 @@ export const piix3Ide = defineDevice<PciProperties>({
       for (const channel of channels) channel.memoryArrived();
     });
 
-    // behaviour
-    function slot(channel: number, unit: number): IdeSlot {
-      const target = channels[channel]!;
-      return {
-        channel,
-        unit,
-        plug(type, options) {
-          const drive = target.drives[unit]!;
-          if (drive.present) throw new PropertyError(type, 'unit', `ide.${channel} unit ${unit} is in use`);
-          target.plug(unit, options);
-          return {
-            changeMedium: (backend) => target.changeMedium(unit, backend),
-            requestEject: (force) => target.requestEject(unit, force),
-            get trayOpen() {
-              return drive.state.trayOpen;
-            },
-            get trayLocked() {
-              return drive.state.trayLocked;
-            },
-          };
-        },
-      };
-    }
-
     return {
       sections: [section(piix3IdeVmState(pci.description), state)],
-      services: { slot } satisfies IdeControllerService,
+      services: { slot: (channel, unit) => channelSlot(channels[channel]!, channel, unit) } satisfies IdeControllerService,
       reset() {
         pci.reset();
         for (const channel of channels) channel.reset();

@@ -103,6 +103,8 @@ export interface IsaOptions {
   readonly i8042: boolean;
   readonly vmport: boolean;
   readonly hpet: boolean;
+  /** Interval timer and speaker; default on. */
+  readonly pit?: boolean;
 }
 
 /**
@@ -137,13 +139,16 @@ export function addIsaDevices(composer: Composer, options: IsaOptions): IsaParts
   if (events) for (let n = 0; n < 24; n++) composer.connect(events, `irq${n}`, irq(n));
   const rtc = composer.add(mc146818rtc);
   composer.connect(rtc, 'irq', events ? composer.input(events, 'rtc') : irq(8));
-  const pit = composer.add(i8254);
-  composer.connect(pit, 'irq', irq(0));
-  if (events) composer.connect(events, 'pit-enabled', composer.input(pit, 'irq-enable'));
-  composer.add(pcspk, { backends: { pit: pit.device.services as PitService } });
+  if (options.pit ?? true) {
+    const pit = composer.add(i8254);
+    composer.connect(pit, 'irq', irq(0));
+    if (events) composer.connect(events, 'pit-enabled', composer.input(pit, 'irq-enable'));
+    composer.add(pcspk, { backends: { pit: pit.device.services as PitService } });
+  }
   if (!options.dmaFirst) for (const controller of addDma(composer)) dma.push(controller);
 
   const fwCfgService = fw.device.services as FwCfgService;
+  composer.boardBackends['fw-cfg'] = fwCfgService;
   if (events) fwCfgService.addBytes(FW_CFG.HPET, (events.device.services as HpetService).firmwareTable());
   const ports = { irq };
   addSerialPorts(composer, ports);

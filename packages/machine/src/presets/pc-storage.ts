@@ -3,9 +3,11 @@ import {
   type FloppyControllerService,
   floppy,
   type IdeControllerService,
+  type IdeSlot,
   ideCd,
   ideHd,
   isaFdc,
+  isaIde,
   piix3Ide,
 } from '@pagurus/dev-storage';
 import { type InputPin, PropertyError } from '@pagurus/device-model';
@@ -75,11 +77,32 @@ export function addFloppies(composer: Composer, irq: (n: number) => InputPin, dm
   return service;
 }
 
+const ISA_CHANNELS = [
+  { iobase: 0x1f0, iobase2: 0x3f6 },
+  { iobase: 0x170, iobase2: 0x376 },
+] as const;
+
 /** The IDE function of the PIIX3 with the drives that the configuration names. */
 export function addIde(composer: Composer, place: { slot: unknown; path: string }, parts: IsaParts): void {
   const controller = composer.add(piix3Ide, place);
   for (const request of IDE_REQUESTS) composer.connect(controller, `irq${request}`, parts.irq(request));
   const channels = controller.device.services as IdeControllerService;
+  offerDrives(composer, (channel, unit) => channels.slot(channel, unit));
+}
+
+/** Two channels of their own, on a machine without PCI. */
+export function addIsaIde(composer: Composer, parts: IsaParts): void {
+  const channels = ISA_CHANNELS.map((place, n) => {
+    const irq = IDE_REQUESTS[n]!;
+    const channel = composer.add(isaIde, { properties: { ...place, irq } });
+    composer.connect(channel, `irq${irq}`, parts.irq(irq));
+    return channel.device.services as IdeControllerService;
+  });
+  offerDrives(composer, (channel, unit) => channels[channel]!.slot(0, unit));
+}
+
+/** The drives that the configuration names, and buses for more. */
+function offerDrives(composer: Composer, slot: (channel: number, unit: number) => IdeSlot): void {
   const used = IDE_REQUESTS.map(() => new Set<number>());
   ideDrives(composer.config).forEach((drive, index) => {
     if (!drive) return;
@@ -88,7 +111,7 @@ export function addIde(composer: Composer, place: { slot: unknown; path: string 
     used[channel]!.add(unit);
     composer.add(drive.media === 'disk' ? ideHd : ideCd, {
       id: `ide${channel}-${drive.media === 'disk' ? 'hd' : 'cd'}${unit}`,
-      slot: channels.slot(channel, unit),
+      slot: slot(channel, unit),
       backends: { drive: drive.image },
     });
   });
@@ -99,7 +122,7 @@ export function addIde(composer: Composer, place: { slot: unknown; path: string 
       full: () => units.size === DRIVES_PER_CHANNEL,
       plug: (request): PlugPlace => {
         const unit = freeUnit(request, units);
-        return { slot: channels.slot(channel, unit), path: undefined, created: () => void units.add(unit) };
+        return { slot: slot(channel, unit), path: undefined, created: () => void units.add(unit) };
       },
     });
   });

@@ -28,15 +28,17 @@ import { addFirmwareTables } from './firmware-tables.js';
 import { bootKernel } from './kernel.js';
 import { type PcMachineProperties, pcMachineObject, pcMachinePackage } from './pc-machine.js';
 import { addIsaDevices, addMemory, type IsaParts, offerIsaBus, tellFirmware } from './pc-parts.js';
-import { addIde } from './pc-storage.js';
+import { addIde, addIsaIde } from './pc-storage.js';
 import { offerPciBus } from './pci-buses.js';
+import { pcSectionRank } from './section-order.js';
 
 export interface PcProperties {
   i8042: boolean;
-  acpi: boolean;
+  acpi: string;
   hpet: boolean;
   vmport: string;
   smm: string;
+  pit: string;
 }
 
 /** Memory modules that a board has room for. */
@@ -61,15 +63,18 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
       i8042: { name: 'i8042', type: 'bool', default: true, doc: 'PS/2 controller, keyboard and mouse' },
       hpet: { name: 'hpet', type: 'bool', default: true, doc: 'high precision event timers' },
       vmport: { name: 'vmport', type: 'str', default: 'auto', doc: "VMware's backdoor port and its mouse: on, off or auto (on)" },
-      acpi: { name: 'acpi', type: 'bool', default: true, doc: 'power management function and ACPI' },
+      acpi: { name: 'acpi', type: 'str', default: 'auto', doc: 'power management function and ACPI: on, off or auto (on)' },
       smm: { name: 'smm', type: 'str', default: 'auto', doc: 'system management mode: on, off or auto (on)' },
+      pit: { name: 'pit', type: 'str', default: 'auto', doc: 'interval timer and speaker: on, off or auto (on)' },
     },
     packages: pcPackages,
     defaultCpu: 'qemu32',
     defaultCpu64: 'qemu64',
     defaultMemory: 128 * 2 ** 20,
     preferSockets: compareVersions(version, '6.1') <= 0,
+    sectionRank: pcSectionRank,
     build(composer, properties) {
+      const acpi = onOffAuto('acpi', properties.acpi);
       const machine = composer.resolve(pcMachineObject).values as unknown as PcMachineProperties;
       const { ram, layout } = addMemory(composer, machine.biosSize);
       const host = composer.add(i440fxPciHost);
@@ -86,6 +91,7 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
         i8042: properties.i8042,
         vmport: onOffAuto('vmport', properties.vmport),
         hpet: properties.hpet,
+        pit: onOffAuto('pit', properties.pit),
       });
       const isaBridge = composer.add(piix3, on(0x08));
       for (let line = 0; line < 4; line++) composer.connect(host, `pirq${line}`, composer.input(isaBridge, `pirq${line}`));
@@ -93,8 +99,8 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
 
       addVga(composer, bus);
       addIde(composer, on(0x09), parts);
-      const power = properties.acpi ? addPowerManagement(composer, on(0x0b), parts, machine, smm) : undefined;
-      const blocks = addAcpiBlocks(composer, { ...machine, acpiBuild: machine.acpiBuild && properties.acpi });
+      const power = acpi ? addPowerManagement(composer, on(0x0b), parts, machine, smm) : undefined;
+      const blocks = addAcpiBlocks(composer, { ...machine, acpiBuild: machine.acpiBuild && acpi });
 
       offerPciBus(composer, bus, power?.hotplug);
       offerIsaBus(composer, parts);
@@ -148,10 +154,14 @@ function addPowerManagement(
 }
 
 /** QEMU's `isapc`: an AT without PCI. Unversioned: it promises nothing about other versions. */
-export const isapc = defineMachine<Pick<PcProperties, 'i8042'>>({
+export const isapc = defineMachine<Pick<PcProperties, 'i8042' | 'vmport' | 'pit'>>({
   name: 'isapc',
   doc: 'ISA-only PC',
-  properties: { i8042: { name: 'i8042', type: 'bool', default: true, doc: 'PS/2 controller, keyboard and mouse' } },
+  properties: {
+    i8042: { name: 'i8042', type: 'bool', default: true, doc: 'PS/2 controller, keyboard and mouse' },
+    vmport: { name: 'vmport', type: 'str', default: 'auto', doc: "VMware's backdoor port and its mouse: on, off or auto (on)" },
+    pit: { name: 'pit', type: 'str', default: 'auto', doc: 'interval timer and speaker: on, off or auto (on)' },
+  },
   packages: [chipset, ps2, storage, vgaPackage, net],
   defaultCpu: '486',
   defaultMemory: 128 * 2 ** 20,
@@ -160,12 +170,14 @@ export const isapc = defineMachine<Pick<PcProperties, 'i8042'>>({
     if (composer.config.ide?.some((drive) => drive)) throw new MachineError('isapc has no IDE controller here');
     const { layout } = addMemory(composer);
     const parts = addIsaDevices(composer, {
-      dmaFirst: false,
+      dmaFirst: true,
       ioApic: false,
       i8042: properties.i8042,
-      vmport: false,
+      vmport: onOffAuto('vmport', properties.vmport),
       hpet: false,
+      pit: onOffAuto('pit', properties.pit),
     });
+    addIsaIde(composer, parts);
     offerIsaBus(composer, parts);
     tellFirmware(composer, parts, layout);
     bootKernel(composer, layout, parts.fwCfg);
