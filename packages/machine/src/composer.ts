@@ -118,9 +118,6 @@ export class Composer {
   /** The interrupt controller, asked when the CPU takes an interrupt. */
   acknowledgeInterrupt: () => number = () => 0xff;
 
-  /** What the board has for whatever is plugged in, by backend name; a device's own come first. */
-  readonly boardBackends: Record<string, object> = {};
-
   /** In the order in which an interrupt passes through them. */
   readonly interruptControllers: ComposedDevice[] = [];
 
@@ -383,7 +380,7 @@ export class Composer {
       return wire;
     };
     const backend = <B>(name: string): B | undefined => {
-      const given = options.backends?.[name] ?? (name in type.properties ? undefined : this.boardBackends[name]);
+      const given = options.backends?.[name];
       if (given !== undefined) return given as B;
       const key = Object.keys(type.properties).find(
         (candidate) => (type.properties as Record<string, { name: string }>)[candidate]!.name === name,

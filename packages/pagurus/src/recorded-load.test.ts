@@ -22,7 +22,6 @@ if (!shared) console.log('streams of QEMU into our machines: skipped, PAGURUS_SH
 
 /** What does not go into our machines yet, or not out again in the same bytes: which streams, what is said, why. */
 const KNOWN: readonly [streams: RegExp, problem: RegExp, reason: string][] = [
-  [/smp/, /^-smp /, 'more than one processor'],
   [
     /defaults-(no-slirp-)?pc-i440fx-(2\.4|7\.2|10\.0)/,
     /there is no (RAM block '.*e1000\.rom'|section 'slirp')|'e1000' is not a known device/,
@@ -35,6 +34,7 @@ const KNOWN: readonly [streams: RegExp, problem: RegExp, reason: string][] = [
     /vga\.isVbe/,
     'QEMU 7.2 does not send the state of isa-vga but other memory of its process; QEMU 11.1 refuses it, too',
   ],
+  [/vmgenid/, /no 'none' bus/, 'devices that sit on no bus'],
   [/misc-(memhotplug|ramdev)|ignore-shared/, /^-(m|object) /, 'memory backends'],
   [/proxied-postcopy/, /announces postcopy/, 'postcopy needs its other direction; see the suites of @pagurus/migration'],
   [/./, /is not a known device/, 'a device that there is not'],

@@ -148,7 +148,6 @@ export function addIsaDevices(composer: Composer, options: IsaOptions): IsaParts
   if (!options.dmaFirst) for (const controller of addDma(composer)) dma.push(controller);
 
   const fwCfgService = fw.device.services as FwCfgService;
-  composer.boardBackends['fw-cfg'] = fwCfgService;
   if (events) fwCfgService.addBytes(FW_CFG.HPET, (events.device.services as HpetService).firmwareTable());
   const ports = { irq };
   addSerialPorts(composer, ports);
