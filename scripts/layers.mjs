@@ -32,7 +32,7 @@ const EDGES = {
   // The front door carries the command line as its `bin`.
   pagurus: [...HOST_PARTS, 'cli'],
   guests: [],
-  cli: [...HOST_PARTS, ...DEVICES, 'host-node', 'guests'],
+  cli: [...HOST_PARTS, ...DEVICES, 'vmstate-ber', 'host-node', 'guests'],
   bench: [...HOST_PARTS, ...DEVICES, 'host-node', 'guests', 'pagurus'],
   web: [...HOST_PARTS, ...DEVICES, 'host-web', 'guests', 'pagurus'],
   'create-device': [],

@@ -1,7 +1,7 @@
 import type { ByteSink, ByteSource } from './channel.js';
 import { StreamEncoder } from './encode.js';
 import { StreamError } from './errors.js';
-import type { StreamEvent } from './events.js';
+import type { EventHandler, StreamEvent } from './events.js';
 import { bytesFromText, textFromBytes } from './format.js';
 import { EventsFromJson, eventToJson, JSON_CLOSING, JSON_OPENING } from './json.js';
 import { type ParseOptions, parseStream } from './parse.js';
@@ -42,28 +42,52 @@ export function withoutPages(event: StreamEvent): StreamEvent {
   }
 }
 
+/** Takes a stream's events, in order; a promise must be waited for before the next. {@link StreamEncoder} is the one for QEMU's format. */
+export interface EventSink {
+  write(event: StreamEvent): void | Promise<void>;
+  /** Writes what is left and half-closes. */
+  end(): Promise<void>;
+}
+
+/** Writes events as JSON lines. */
+export class JsonEncoder implements EventSink {
+  private text = JSON_OPENING;
+  private separator = '\n';
+
+  constructor(private readonly sink: ByteSink) {}
+
+  async write(event: StreamEvent): Promise<void> {
+    this.text += this.separator + ascii(JSON.stringify(eventToJson(event)));
+    this.separator = ',\n';
+    if (this.text.length < JSON_CHUNK) return;
+    const bytes = bytesFromText(this.text);
+    this.text = '';
+    await this.sink.write(bytes);
+  }
+
+  async end(): Promise<void> {
+    await this.sink.write(bytesFromText(`${this.text}\n${JSON_CLOSING}\n`));
+    await this.sink.end();
+  }
+}
+
 /** Reads a stream and writes it as JSON lines. @throws {StreamError} */
 export async function convertToJson(source: ByteSource, sink: ByteSink, options: ParseOptions = {}): Promise<void> {
-  let text = JSON_OPENING;
-  let separator = '\n';
-  await parseStream(
-    source,
-    async (event) => {
-      text += separator + ascii(JSON.stringify(eventToJson(event)));
-      separator = ',\n';
-      if (text.length < JSON_CHUNK) return;
-      await sink.write(bytesFromText(text));
-      text = '';
-    },
-    options,
-  );
-  await sink.write(bytesFromText(`${text}\n${JSON_CLOSING}\n`));
-  await sink.end();
+  const encoder = new JsonEncoder(sink);
+  await parseStream(source, (event) => encoder.write(event), options);
+  await encoder.end();
 }
 
 /** Reads the JSON that {@link convertToJson} writes, back into a stream. @returns bytes written. @throws {StreamError} `json` */
 export async function convertFromJson(source: ByteSource, sink: ByteSink): Promise<number> {
   const encoder = new StreamEncoder(sink);
+  await parseJson(source, (event) => encoder.write(event));
+  await encoder.end();
+  return encoder.offset;
+}
+
+/** Reads the events in the JSON that {@link convertToJson} writes. @throws {StreamError} `json` */
+export async function parseJson(source: ByteSource, handle: EventHandler): Promise<void> {
   const events = new EventsFromJson();
   let opened = false;
   let closed = false;
@@ -76,12 +100,10 @@ export async function convertFromJson(source: ByteSource, sink: ByteSink): Promi
       closed = true;
     } else if (line !== '') {
       if (closed) throw new StreamError('json', 'more events behind the end', { got: line.slice(0, 60) });
-      await encoder.write(events.next(parseLine(line.endsWith(',') ? line.slice(0, -1) : line)));
+      await handle(events.next(parseLine(line.endsWith(',') ? line.slice(0, -1) : line)));
     }
   }
   if (!closed) throw new StreamError('truncated', opened ? 'the JSON ends before its last event' : 'there is no JSON');
-  await encoder.end();
-  return encoder.offset;
 }
 
 /** True if a file begins as JSON of ours does. */

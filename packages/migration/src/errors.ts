@@ -57,7 +57,9 @@ export type StreamErrorCode =
   /** The device refuses to be saved. */
   | 'save-failed'
   /** JSON given to be encoded is not ours. */
-  | 'json';
+  | 'json'
+  /** An archive in BER is not ours. */
+  | 'ber';
 
 /** Where in the stream something is. */
 export interface StreamPlace {

@@ -7,7 +7,17 @@ export {
   readConfiguration,
   writeConfiguration,
 } from './configuration.js';
-export { type ConvertOptions, convertFromJson, convertToJson, convertToQemu, looksLikeJson, withoutPages } from './convert.js';
+export {
+  type ConvertOptions,
+  convertFromJson,
+  convertToJson,
+  convertToQemu,
+  type EventSink,
+  JsonEncoder,
+  looksLikeJson,
+  parseJson,
+  withoutPages,
+} from './convert.js';
 export { StreamEncoder } from './encode.js';
 export { hex, StreamError, type StreamErrorCode, type StreamErrorDetails, type StreamPlace } from './errors.js';
 export type { DecodedBy, EventHandler, SectionEndEvent, SectionEvent, SectionType, StateEvent, StreamEvent } from './events.js';
@@ -35,6 +45,7 @@ export { type MappedRamHeader, pagePath, type RamBlockInfo, type RamHandler, typ
 export { RamWriter } from './ram-writer.js';
 export { StreamReader } from './reader.js';
 export { type ReturnMessage, readReturnMessage, writePong, writeShut } from './return-path.js';
+export { type RewriteOptions, Rewriter, rewrittenVmdesc } from './rewrite.js';
 export { catalogueEntry, catalogueOf, type SectionCatalogue } from './section-decoder.js';
 export type { MigrationInfo, MigrationRamInfo, MigrationStatus } from './statistics.js';
 export { findVmdesc, formatJson, parseVmdesc } from './vmdesc.js';

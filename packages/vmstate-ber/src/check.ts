@@ -4,13 +4,13 @@ import type { AsnComponent, AsnModule, AsnType } from './module.js';
 
 type Block = asn1.AsnType;
 
-/** Everything in BER data that is not as the module's first type says; empty where all is well. */
-export function checkBer(bytes: Uint8Array, module: AsnModule): string[] {
+/** Everything in BER data that is not as a type of the module, by default its first, says; empty where all is well. */
+export function checkBer(bytes: Uint8Array, module: AsnModule, root = module.root): string[] {
   const parsed = asn1.fromBER(bytes.slice());
   if (parsed.offset < 0) return [`this is no BER: ${parsed.result.error}`];
   const found: string[] = [];
   if (parsed.offset !== bytes.length) found.push(`${bytes.length - parsed.offset} bytes are left over`);
-  check(found, module, parsed.result, { kind: 'reference', to: module.root }, module.root);
+  check(found, module, parsed.result, { kind: 'reference', to: root }, root);
   return found;
 }
 
@@ -52,10 +52,15 @@ function check(found: string[], module: AsnModule, block: Block, type: AsnType, 
       return;
     }
     case 'choice': {
-      const fits = type.alternatives.some(({ type: one }) => {
+      const tagged = type.alternatives.find(({ tag }) => tag !== undefined && isTagged(block, tag));
+      if (tagged) {
+        checkTagged(found, module, block, tagged.type, `${path}.${tagged.name}`);
+        return;
+      }
+      const fits = type.alternatives.some(({ tag, type: one }) => {
         const trial: string[] = [];
-        check(trial, module, block, one, path);
-        return trial.length === 0;
+        if (tag === undefined) check(trial, module, block, one, path);
+        return tag === undefined && trial.length === 0;
       });
       expect(fits, type.alternatives.map(({ name }) => name).join(' or '));
       return;
@@ -83,14 +88,22 @@ function checkComponents(
       at++;
       continue;
     }
-    if (block?.idBlock.tagClass !== 3 || block.idBlock.tagNumber !== component.tag) {
+    if (block === undefined || !isTagged(block, component.tag)) {
       if (!component.optional) found.push(`${here} is missing`);
       continue;
     }
-    const [inner, ...more] = (block as asn1.Constructed).valueBlock.value as Block[];
-    if (inner && more.length === 0) check(found, module, inner, component.type, here);
-    else found.push(`${here}: an explicit tag holds one value`);
+    checkTagged(found, module, block, component.type, here);
     at++;
   }
   if (at < blocks.length) found.push(`${path}: ${blocks.length - at} components are not known`);
+}
+
+function isTagged({ idBlock }: Block, tag: number): boolean {
+  return idBlock.tagClass === 3 && idBlock.tagNumber === tag;
+}
+
+function checkTagged(found: string[], module: AsnModule, block: Block, type: AsnType, path: string): void {
+  const [inner, ...more] = block instanceof asn1.Constructed ? (block.valueBlock.value as Block[]) : [];
+  if (inner && more.length === 0) check(found, module, inner, type, path);
+  else found.push(`${path}: an explicit tag holds one value`);
 }

@@ -55,7 +55,8 @@ export function readBerSection(bytes: Uint8Array, path = 'section'): BerSection 
   return { name: text(name!, path), version: small(version!, path), layouts: new Map(entries), state: state! };
 }
 
-function parse(bytes: Uint8Array, path: string): Block {
+/** @throws {StateError} for anything but one BER value. */
+export function parse(bytes: Uint8Array, path: string): Block {
   let parsed: asn1.FromBerResult;
   try {
     parsed = asn1.fromBER(bytes.slice());
@@ -150,7 +151,7 @@ class Decoder {
   }
 }
 
-function children(block: Block, path: string): Block[] {
+export function children(block: Block, path: string): Block[] {
   if (block instanceof asn1.Sequence || block instanceof asn1.Constructed) return block.valueBlock.value as Block[];
   return fail(path, 'SEQUENCE is expected', 'SEQUENCE', nameOf(block));
 }
@@ -161,7 +162,7 @@ function members(block: Block, path: string, count: number): Block[] {
   return found;
 }
 
-function text(block: Block, path: string): string {
+export function text(block: Block, path: string): string {
   return block instanceof asn1.Utf8String ? block.getValue() : fail(path, 'UTF8String is expected', 'UTF8String', nameOf(block));
 }
 
@@ -171,7 +172,7 @@ function small(block: Block, path: string): number {
   return value >= 0n && value <= 0xffff_ffffn ? Number(value) : fail(path, `${value} is no version`);
 }
 
-function integer(block: asn1.Integer, path: string): bigint {
+export function integer(block: asn1.Integer, path: string): bigint {
   const { valueHexView } = block.valueBlock;
   // No field has more than 64 bits, and one octet may hold the sign.
   if (valueHexView.length === 0 || valueHexView.length > 9) return fail(path, `an INTEGER of ${valueHexView.length} octets`);
@@ -180,7 +181,7 @@ function integer(block: asn1.Integer, path: string): bigint {
   return BigInt.asIntN(8 * valueHexView.length, value);
 }
 
-function octets(block: asn1.OctetString, path: string): Uint8Array {
+export function octets(block: asn1.OctetString, path: string): Uint8Array {
   if (block.idBlock.isConstructed) {
     const parts = (block.valueBlock.value as Block[]).map((part) =>
       part instanceof asn1.OctetString
@@ -198,10 +199,10 @@ function octets(block: asn1.OctetString, path: string): Uint8Array {
   return block.valueBlock.valueHexView.slice();
 }
 
-function nameOf(block: Block): string {
+export function nameOf(block: Block): string {
   return (block.constructor as { NAME?: string }).NAME ?? 'unknown';
 }
 
-function fail(path: string, message: string, expected?: string, got?: string): never {
+export function fail(path: string, message: string, expected?: string, got?: string): never {
   throw new StateError('invalid', path, -1, message, expected, got);
 }

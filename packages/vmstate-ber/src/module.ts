@@ -8,8 +8,11 @@ export type AsnType =
   | { readonly kind: 'text' }
   | { readonly kind: 'octets'; readonly min: number; readonly max: number }
   | { readonly kind: 'list'; readonly of: AsnType; readonly min: number; readonly max: number }
-  /** Alternatives of different universal tags. */
-  | { readonly kind: 'choice'; readonly alternatives: readonly { readonly name: string; readonly type: AsnType }[] }
+  /** Alternatives of different tags: universal ones, or context-specific and explicit. */
+  | {
+      readonly kind: 'choice';
+      readonly alternatives: readonly { readonly name: string; readonly tag?: number | undefined; readonly type: AsnType }[];
+    }
   | { readonly kind: 'sequence'; readonly components: readonly AsnComponent[] }
   | { readonly kind: 'reference'; readonly to: string };
 
@@ -202,8 +205,12 @@ function typeText(type: AsnType, indent: string): string {
     case 'reference':
       return type.to;
     case 'choice': {
-      const alternatives = type.alternatives.map(({ name, type: of }) => `${name} ${typeText(of, indent)}`);
-      return `CHOICE { ${alternatives.join(', ')} }`;
+      const inner = `${indent}  `;
+      const alternatives = type.alternatives.map(
+        ({ name, tag, type: of }) => `${name} ${tag === undefined ? '' : `[${tag}] `}${typeText(of, inner)}`,
+      );
+      const line = `CHOICE { ${alternatives.join(', ')} }`;
+      return line.length < 100 ? line : `CHOICE {\n${inner}${alternatives.join(`,\n${inner}`)}\n${indent}}`;
     }
     case 'sequence': {
       if (type.components.length === 0) return 'SEQUENCE { }';

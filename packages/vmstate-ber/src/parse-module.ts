@@ -55,7 +55,7 @@ class Parser {
       case 'SEQUENCE':
         return this.peek() === '{' ? { kind: 'sequence', components: this.components() } : this.listType();
       case 'CHOICE':
-        return { kind: 'choice', alternatives: this.components().map(({ name, type }) => ({ name, type })) };
+        return { kind: 'choice', alternatives: this.components().map(({ name, tag, type }) => ({ name, tag, type })) };
       default:
         if (!/^[A-Z]/.test(word)) this.fail(`'${word}' is no type`);
         return { kind: 'reference', to: word };

@@ -2,7 +2,7 @@ import { errorLine } from '@pagurus/host-node';
 import { Command, CommanderError, Option } from 'commander';
 import { CHECK_USAGE, runCheck } from './check.js';
 import { runLock } from './check-lock.js';
-import { runConvert } from './convert.js';
+import { ENCODINGS, type Encoding, runConvert } from './convert.js';
 import { runDemo } from './demo.js';
 import { DOCTOR_USAGE, runDoctor } from './doctor.js';
 import { EXIT_CODE_TEXT, EXIT_CODES } from './exit-codes.js';
@@ -68,6 +68,8 @@ const WITH_QEMU_OPTIONS: {
 const INPUT_ERRORS = ['UsageError', 'HostError', 'MachineError', 'PropertyError', 'BootError', 'CpuModelError'];
 const STREAM_ERRORS = ['StreamError', 'StateError'];
 
+const collect = (value: string, all: readonly string[]): string[] => [...all, value];
+
 function program(host: CommandHost, done: (code: number) => void): Command {
   const root = new Command('pagurus')
     .description('A PC whose state outlives the program that wrote it. Speaks QEMU: options, machine names, migration streams.')
@@ -105,13 +107,22 @@ function program(host: CommandHost, done: (code: number) => void): Command {
     });
   root
     .command('convert')
-    .description('re-encode a migration stream')
-    .argument('<in>', 'stream or its JSON, or - for standard input')
+    .description('re-encode a migration stream, or rewrite it for another machine version')
+    .argument('<in>', 'stream in any encoding, or - for standard input')
     .argument('<out>', 'file, or - for standard output')
-    .addOption(new Option('--to <format>', 'what to write').choices(['qemu', 'json']).makeOptionMandatory())
-    .action(async (input: string, output: string, options: { to: 'qemu' | 'json' }) => {
-      done(await runConvert({ input, output, to: options.to }, lines));
-    });
+    .addOption(new Option('--to <format>', 'what to write').choices([...ENCODINGS]).makeOptionMandatory())
+    .option('--machine <machine>', 'rewrite for this machine type')
+    .option('--from <machine>', 'the machine type that the stream comes from, where it does not say')
+    .option('--filter <module>', 'apply the filters that this module exports; may be given several times', collect, [])
+    .action(
+      async (
+        input: string,
+        out: string,
+        { filter, ...options }: { to: Encoding; machine?: string; from?: string; filter: string[] },
+      ) => {
+        done(await runConvert({ input, output: out, filters: filter, ...options }, lines));
+      },
+    );
   root
     .command('machines')
     .description('list machine types')
