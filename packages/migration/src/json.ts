@@ -162,7 +162,12 @@ export class EventsFromJson {
           fields: [],
         };
       case 'section-end':
-        return { kind, length: number('length'), footer: flag('footer'), sectionId: number('sectionId') };
+        return {
+          kind,
+          length: object.length === -1 ? -1 : number('length'),
+          footer: flag('footer'),
+          sectionId: number('sectionId'),
+        };
       case 'eof':
         return { kind, offset: -1 };
       case 'vmdesc':

@@ -16,6 +16,7 @@ import type { Configuration } from './configuration.js';
 import { StreamError } from './errors.js';
 import type { EventHandler, SectionEvent, StateEvent, StreamEvent } from './events.js';
 import { PAGE_SIZE } from './format.js';
+import type { RamRecord } from './ram-records.js';
 import { formatJson, parseVmdesc } from './vmdesc.js';
 
 /** What becomes of a stream besides what the filters do. All default to what it is. */
@@ -26,7 +27,12 @@ export interface RewriteOptions {
   readonly footers?: boolean;
   /** Whether the stream carries its description. One without cannot get one if it has sections that nobody describes. */
   readonly description?: boolean;
+  /** RAM blocks that are left out, with their pages. */
+  readonly dropBlocks?: readonly string[];
 }
+
+/** A length that an encoder finds. */
+const UNKNOWN = -1;
 
 /** A section of the device part. */
 interface Held {
@@ -51,6 +57,10 @@ export class Rewriter {
   private nodes: readonly SectionTree[] = [];
   private done: Provenance[] = [];
   private pendingDescription = false;
+  /** Announced in the section that is being read, and not yet sent on. */
+  private blocks: RamRecord[] | undefined;
+  /** The section that is being read has lost something: its length is another. */
+  private shortened = false;
 
   constructor(
     private readonly options: RewriteOptions,
@@ -92,7 +102,10 @@ export class Rewriter {
         return;
       case 'section-end':
         if (this.section?.type === 'FULL') this.held.push({ event: this.section, state: this.state!, end: event });
-        else await this.handle(this.footed(event));
+        else {
+          await this.handle({ ...this.footed(event), ...(this.shortened ? { length: UNKNOWN } : {}) });
+          this.shortened = false;
+        }
         return;
       case 'eof':
         await this.devices();
@@ -108,9 +121,37 @@ export class Rewriter {
         await this.end();
         await this.handle(event);
         return;
-      default:
+      case 'command':
+      case 'package-end':
         await this.handle(event);
+        return;
+      default:
+        await this.ram(event);
     }
+  }
+
+  /** The total stands before the blocks that it is the sum of. */
+  private async ram(record: RamRecord): Promise<void> {
+    const { dropBlocks = [] } = this.options;
+    if (dropBlocks.length === 0) await this.handle(record);
+    else if (record.kind === 'ram-total') this.blocks = [record];
+    else if (this.blocks && record.kind === 'ram-block') this.blocks.push(record);
+    else {
+      await this.announce(dropBlocks);
+      if (!('block' in record) || !dropBlocks.includes(record.block.name)) await this.handle(record);
+      else this.shortened = true;
+    }
+  }
+
+  private async announce(dropped: readonly string[]): Promise<void> {
+    const [total, ...blocks] = this.blocks ?? [];
+    this.blocks = undefined;
+    if (total?.kind !== 'ram-total') return;
+    const gone = blocks.filter((record) => record.kind === 'ram-block' && dropped.includes(record.block.name));
+    const bytes = gone.reduce((sum, record) => sum + (record.kind === 'ram-block' ? record.block.usedLength : 0), 0);
+    this.shortened = gone.length > 0;
+    await this.handle({ ...total, total: total.total - bytes });
+    for (const record of blocks) if (!gone.includes(record)) await this.handle(record);
   }
 
   /** To be called behind the last event. */

@@ -9,10 +9,10 @@ import {
   type FieldNode,
   type FieldPath,
   type FilterStep,
+  isCustom,
   isStruct,
   type StructNode,
   type TreeValue,
-  treeToJson,
 } from '@pagurus/vmstate';
 import { examinedMachine, guessMachine } from './doctor-machine.js';
 import { type MachineSection, machineSections } from './schema-machine.js';
@@ -85,17 +85,23 @@ export async function machineRewrite({ inspection, sections, from, to }: Machine
         settings.sendConfiguration ? { subsections: [], ...old, machine: machineName } : undefined,
       footers: settings.sendSectionFooter,
       description: !settings.suppressVmdesc,
+      dropBlocks: comparison.dropBlocks,
     },
   };
 }
 
 /** Sent by the migration itself, whatever the machine. */
 const GLOBAL_STATE = 'globalstate';
+/** RAM blocks that hold files for firmware. */
+const FIRMWARE_FILES = '/rom@etc/';
+/** Says whether such files have been read since power-on; older machine types have none to read. */
+const OF_THE_FIRMWARE = ['acpi_build'];
 
 class Comparison {
   readonly steps: FilterStep[] = [];
   readonly notes: string[] = [];
   readonly objections: string[] = [];
+  readonly dropBlocks: string[] = [];
   private readonly own: readonly MachineSection[];
   private readonly others: readonly MachineSection[];
 
@@ -110,7 +116,11 @@ class Comparison {
   ram({ ram }: Inspection): void {
     for (const { name, usedLength } of ram?.blocks ?? []) {
       const other = this.to.ramBlocks.find((block) => block.name === name);
-      if (!other) this.objections.push(`RAM block '${name}': ${this.to.machineName} has none of this name`);
+      if (!other && name.startsWith(FIRMWARE_FILES)) {
+        // Read by firmware at power-on, from a device; the destination has its own.
+        this.dropBlocks.push(name);
+        this.notes.push(`RAM block '${name}' is left out: ${this.to.machineName} has that file in another place`);
+      } else if (!other) this.objections.push(`RAM block '${name}': ${this.to.machineName} has none of this name`);
       else if (other.usedLength !== usedLength && (other.maxLength <= other.usedLength || usedLength > other.maxLength))
         this.objections.push(
           `RAM block '${name}': ${hex(usedLength)} bytes, ${this.to.machineName} has ${hex(other.usedLength)}`,
@@ -128,6 +138,10 @@ class Comparison {
     const name = instance === 0 ? idstr : `${idstr} ${instance}`;
     if (!own) {
       this.notes.push(`section '${name}': nothing is known of this device here, it stays as it is`);
+      return;
+    }
+    if (!other && OF_THE_FIRMWARE.includes(idstr)) {
+      this.steps.push({ do: 'dropSection', section: idstr });
       return;
     }
     if (!other) {
@@ -167,10 +181,9 @@ class Comparison {
       const mine = other.Fields.find((one) => one.field === field.name);
       const before = own.Fields.find((one) => one.field === field.name);
       if (mine?.present === 'no' && before?.present !== 'no') {
-        if (this.lost(field.value, reset?.fields.find((one) => one.name === field.name)?.value)) {
-          const why = `holds ${show(field.value)}, ${this.to.machineName} does not send it`;
-          this.objections.push(`${place(field.name)}: ${why}`);
-        } else this.steps.push({ do: 'drop', section, path: [...path, field.name] });
+        const initial = reset?.fields.find((one) => one.name === field.name)?.value;
+        if (this.kept(place(field.name), field.value, initial))
+          this.steps.push({ do: 'drop', section, path: [...path, field.name] });
       } else if (mine?.equals !== undefined && before?.equals !== undefined && mine.equals !== before.equals)
         this.objections.push(`${place(field.name)}: is ${before.equals}, must be ${mine.equals} on ${this.to.machineName}`);
       else this.nested(name, section, path, field, before, mine, reset, otherReset);
@@ -183,8 +196,8 @@ class Comparison {
       const initial = reset?.subsections.find((one) => one.name === subsection.name);
       if (!mine || !before) this.objections.push(`${name}/${subsection.name}: the subsection is not known`);
       else if (mine.present === 'no' && before.present !== 'no') {
-        if (this.lost(subsection, initial)) this.objections.push(...this.differences(name, subsection, initial));
-        else this.steps.push({ do: 'dropSubsection', section, path: at });
+        if (this.kept(`${name}/${subsection.name}`, subsection, initial))
+          this.steps.push({ do: 'dropSubsection', section, path: at });
       } else {
         const otherInitial = otherReset?.subsections.find((one) => one.name === subsection.name);
         this.struct(name, section, at, subsection, before, mine, initial, otherInitial);
@@ -237,29 +250,20 @@ class Comparison {
       if (own.Fields.find((one) => one.field === field.field)?.present !== 'no') return;
       const initial = otherReset?.fields.find(({ name }) => name === field.field);
       if (!initial) return;
-      const before = other.Fields.slice(index + 1).find((next) => node.fields.some(({ name }) => name === next.field))?.field;
+      const before = other.Fields.slice(index + 1).find(
+        (next) => next.present !== 'no' && node.fields.some(({ name }) => name === next.field),
+      )?.field;
       const { type, value } = initial;
       const step = { do: 'default', section, path: [...path, field.field], type, value } as const;
       this.steps.push(before === undefined ? step : { ...step, before });
     });
   }
 
-  private lost(value: TreeValue, initial: TreeValue | undefined): boolean {
-    return initial === undefined || text(value) !== text(initial);
-  }
-
-  private differences(name: string, node: StructNode, initial: StructNode | undefined): string[] {
-    const what = `${name}/${node.name}`;
-    const why = `${this.to.machineName} has no such state`;
-    if (!initial) return [`${what}: ${why}`];
-    const fields = node.fields.filter((field) =>
-      this.lost(field.value, initial.fields.find(({ name: n }) => n === field.name)?.value),
-    );
-    if (fields.length === 0) return [`${what}: its subsections hold what ${why}`];
-    return fields.map((field) => {
-      const was = initial.fields.find((one) => one.name === field.name)?.value;
-      return `${what}.${field.name}: holds ${show(field.value)}${was === undefined ? '' : ` (after power-on ${show(was)})`}, ${why}`;
-    });
+  /** Whether nothing is lost with a value: it is as after power-on. What is not becomes an objection. */
+  private kept(place: string, value: TreeValue, initial: TreeValue | undefined): boolean {
+    const found = differences(value, initial, place);
+    this.objections.push(...found.map((one) => `${one}, ${this.to.machineName} has no such state`));
+    return found.length === 0;
   }
 
   private globalState(node: StructNode): void {
@@ -272,12 +276,17 @@ class Comparison {
 
   /** Properties that differ. State follows from some of them; all may show to the guest. */
   properties(): void {
-    for (const { type, path, properties } of this.from.devices) {
-      const other = this.to.devices.find((one) => one.type === type && one.path === path);
+    const seen = new Map<string, number>();
+    const compat = (machine: Machine, type: string, key: string): boolean =>
+      machine.devices.some((one) => one.type === type && one.properties.sources[key] !== undefined);
+    for (const { type, properties } of this.from.devices) {
+      const index = seen.get(type) ?? 0;
+      seen.set(type, index + 1);
+      const other = this.to.devices.filter((one) => one.type === type)[index];
       for (const [key, value] of Object.entries(properties.values)) {
         const now = other?.properties.values[key];
-        if (now === undefined || now === value) continue;
-        this.notes.push(`property ${type}.${key}: ${show(value as TreeValue)} is now ${show(now as TreeValue)}`);
+        if (now === undefined || now === value || !(compat(this.from, type, key) || compat(this.to, type, key))) continue;
+        this.notes.push(`property ${type}.${key}: ${String(value)} is now ${String(now)}`);
       }
     }
   }
@@ -290,9 +299,46 @@ function find(sections: readonly MachineSection[], idstr: string, instance: numb
   );
 }
 
-function text(value: TreeValue): string {
-  const node: StructNode = { name: '', version: 0, fields: [{ name: 'value', type: '', value }], subsections: [] };
-  return JSON.stringify(treeToJson(node));
+/** What a value has that the state after power-on has not. Fields that were not sent are no difference. */
+function differences(value: TreeValue, initial: TreeValue | undefined, place: string): string[] {
+  const differs = (): string[] => [
+    `${place}: holds ${show(value)}${initial === undefined ? '' : ` (after power-on ${show(initial)})`}`,
+  ];
+  if (initial === undefined) return differs();
+  if (typeof value !== 'object' || value === null || typeof initial !== 'object' || initial === null) {
+    const scalars = typeof value !== 'object' && typeof initial !== 'object';
+    // A flag is a number where QEMU's type is not bool.
+    return value === initial || (scalars && BigInt(value) === BigInt(initial)) ? [] : differs();
+  }
+  if (Array.isArray(value)) {
+    if (!Array.isArray(initial)) return differs();
+    const items = initial as readonly TreeValue[];
+    return (value as readonly TreeValue[]).flatMap((item, i) => differences(item, items[i], `${place}[${i}]`));
+  }
+  if (isStruct(value)) {
+    if (!isStruct(initial as TreeValue)) return differs();
+    const { fields, subsections } = initial as StructNode;
+    return [
+      ...value.fields.flatMap((field) =>
+        differences(field.value, fields.find(({ name }) => name === field.name)?.value, `${place}.${field.name}`),
+      ),
+      ...value.subsections.flatMap((one) =>
+        differences(
+          one,
+          subsections.find(({ name }) => name === one.name),
+          `${place}/${one.name}`,
+        ),
+      ),
+    ];
+  }
+  const bytes = bytesOf(value);
+  const others = bytesOf(initial as TreeValue);
+  return bytes && others && Buffer.from(bytes).equals(others) ? [] : differs();
+}
+
+function bytesOf(value: TreeValue): Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value;
+  return typeof value === 'object' && value !== null && isCustom(value) ? value.bytes : undefined;
 }
 
 function show(value: TreeValue): string {
