@@ -49,7 +49,11 @@ export class MachineRewriteError extends Error {
     /** All of it. */
     readonly objections: readonly string[],
   ) {
-    super(`${from} cannot be rewritten for ${to}:\n${objections.map((one) => `  ${one}`).join('\n')}`);
+    super(
+      `${from} cannot be rewritten for ${to}; what may be lost can be dropped with --filter:\n${objections
+        .map((one) => `  ${one}`)
+        .join('\n')}`,
+    );
   }
 }
 
@@ -76,6 +80,7 @@ export async function machineRewrite({ inspection, sections, from, to }: Machine
   const { objections, steps, notes } = comparison;
   const { settings, machineName } = comparison.to;
   if (objections.length > 0) throw new MachineRewriteError(comparison.from.machineName, machineName, objections);
+  comparison.firmware(inspection);
   comparison.properties();
   return {
     notes,
@@ -92,8 +97,8 @@ export async function machineRewrite({ inspection, sections, from, to }: Machine
 
 /** Sent by the migration itself, whatever the machine. */
 const GLOBAL_STATE = 'globalstate';
-/** RAM blocks that hold files for firmware. */
-const FIRMWARE_FILES = '/rom@etc/';
+/** RAM blocks that hold files and option ROMs for firmware. */
+const FIRMWARE_FILES = '/rom@';
 /** Says whether such files have been read since power-on; older machine types have none to read. */
 const OF_THE_FIRMWARE = ['acpi_build'];
 
@@ -119,7 +124,7 @@ class Comparison {
       if (!other && name.startsWith(FIRMWARE_FILES)) {
         // Read by firmware at power-on, from a device; the destination has its own.
         this.dropBlocks.push(name);
-        this.notes.push(`RAM block '${name}' is left out: ${this.to.machineName} has that file in another place`);
+        this.notes.push(`RAM block '${name}' is left out: ${this.to.machineName} has no such block for its firmware`);
       } else if (!other) this.objections.push(`RAM block '${name}': ${this.to.machineName} has none of this name`);
       else if (other.usedLength !== usedLength && (other.maxLength <= other.usedLength || usedLength > other.maxLength))
         this.objections.push(
@@ -176,7 +181,7 @@ class Comparison {
     reset: StructNode | undefined,
     otherReset: StructNode | undefined,
   ): void {
-    const place = (field: string): string => `${name}.${[...path, field].join('.')}`;
+    const place = (field: string): string => `${name}.${[...path, field].join('.')}`.replaceAll('./', '/');
     for (const field of node.fields) {
       const mine = other.Fields.find((one) => one.field === field.name);
       const before = own.Fields.find((one) => one.field === field.name);
@@ -189,14 +194,15 @@ class Comparison {
       else this.nested(name, section, path, field, before, mine, reset, otherReset);
     }
     this.added(section, path, node, own, other, otherReset);
+    this.addedSubsections(section, path, node, own, other, otherReset);
     for (const subsection of node.subsections) {
       const at = [...path, `/${subsection.name}`];
       const mine = other.Subsections.find((one) => one.name === subsection.name);
       const before = own.Subsections.find((one) => one.name === subsection.name);
       const initial = reset?.subsections.find((one) => one.name === subsection.name);
-      if (!mine || !before) this.objections.push(`${name}/${subsection.name}: the subsection is not known`);
+      if (!mine || !before) this.objections.push(`${place(`/${subsection.name}`)}: the subsection is not known`);
       else if (mine.present === 'no' && before.present !== 'no') {
-        if (this.kept(`${name}/${subsection.name}`, subsection, initial))
+        if (this.kept(place(`/${subsection.name}`), subsection, initial))
           this.steps.push({ do: 'dropSubsection', section, path: at });
       } else {
         const otherInitial = otherReset?.subsections.find((one) => one.name === subsection.name);
@@ -259,6 +265,22 @@ class Comparison {
     });
   }
 
+  private addedSubsections(
+    section: string,
+    path: FieldPath,
+    node: StructNode,
+    own: EffectiveDescription,
+    other: EffectiveDescription,
+    otherReset: StructNode | undefined,
+  ): void {
+    for (const { name, present } of other.Subsections) {
+      if (present !== 'yes' || node.subsections.some((one) => one.name === name)) continue;
+      if (own.Subsections.find((one) => one.name === name)?.present !== 'no') continue;
+      const initial = otherReset?.subsections.find((one) => one.name === name);
+      if (initial) this.steps.push({ do: 'addSubsection', section, path, add: initial });
+    }
+  }
+
   /** Whether nothing is lost with a value: it is as after power-on. What is not becomes an objection. */
   private kept(place: string, value: TreeValue, initial: TreeValue | undefined): boolean {
     const found = differences(value, initial, place);
@@ -272,6 +294,15 @@ class Comparison {
     const state = bytes instanceof Uint8Array ? Buffer.from(bytes).toString('latin1').replace(/\0.*/s, '') : '';
     // Such machines leave it out for these two, and send it for every other.
     if (state === 'running' || state === 'paused') this.steps.push({ do: 'dropSection', section: GLOBAL_STATE });
+  }
+
+  /** From 1.8 on PCs come with a firmware of 256 KiB, before with one of 128 KiB. */
+  firmware({ ram }: Inspection): void {
+    const old = (name: string): boolean => /^pc-.*-1\.[0-7]$/.test(name);
+    const length = ram?.blocks.find(({ name }) => name === 'pc.bios')?.usedLength;
+    if (length === undefined || old(this.to.machineName) === old(this.from.machineName)) return;
+    const file = length === 0x40000 ? 'bios-256k.bin' : 'bios.bin';
+    this.notes.push(`the firmware has ${length / 1024} KiB: start ${this.to.machineName} with -bios ${file}`);
   }
 
   /** Properties that differ. State follows from some of them; all may show to the guest. */
