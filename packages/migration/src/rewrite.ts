@@ -263,7 +263,14 @@ function fieldsOf(field: FieldNode): VmdescField[] {
   const scalar = items.every((item) => typeof item !== 'object');
   const [first] = items;
   if (scalar && first !== undefined) return [{ name, array_len: items.length, type, size: sizeOf({ name, type, value: first }) }];
-  return items.map((item, index) => ({ ...withIndex(one({ name, type, value: item }), index) }));
+  const entries = items.map((item) => one({ name, type, value: item }));
+  const [same] = entries;
+  // Elements that are alike have one entry, the others one each.
+  if (same && entries.every((entry) => JSON.stringify(entry) === JSON.stringify(same))) {
+    const { name: _, ...rest } = same;
+    return [{ name, array_len: items.length, ...rest }];
+  }
+  return entries.map(withIndex);
 }
 
 /** Key order is QEMU's. */

@@ -1,12 +1,13 @@
 /** Checks data against an ASN.1 module. */
 import * as asn1 from 'asn1js';
+import { limitsOf } from './decode.js';
 import type { AsnComponent, AsnModule, AsnType } from './module.js';
 
 type Block = asn1.AsnType;
 
 /** Everything in BER data that is not as a type of the module, by default its first, says; empty where all is well. */
 export function checkBer(bytes: Uint8Array, module: AsnModule, root = module.root): string[] {
-  const parsed = asn1.fromBER(bytes.slice());
+  const parsed = asn1.fromBER(bytes.slice(), limitsOf(bytes));
   if (parsed.offset < 0) return [`this is no BER: ${parsed.result.error}`];
   const found: string[] = [];
   if (parsed.offset !== bytes.length) found.push(`${bytes.length - parsed.offset} bytes are left over`);

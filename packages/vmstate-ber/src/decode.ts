@@ -55,11 +55,21 @@ export function readBerSection(bytes: Uint8Array, path = 'section'): BerSection 
   return { name: text(name!, path), version: small(version!, path), layouts: new Map(entries), state: state! };
 }
 
+/**
+ * Bounds of the library: a value has at least two octets, so that the input's length bounds what it becomes. Its own bounds are for
+ * certificates; a large device's state has more values and is longer.
+ */
+export function limitsOf({ length }: Uint8Array): BerLimits {
+  return { maxDepth: 500, maxNodes: length, maxContentLength: length, parseEmbedded: false };
+}
+
+type BerLimits = NonNullable<Parameters<typeof asn1.fromBER>[1]>;
+
 /** @throws {StateError} for anything but one BER value. */
 export function parse(bytes: Uint8Array, path: string): Block {
   let parsed: asn1.FromBerResult;
   try {
-    parsed = asn1.fromBER(bytes.slice());
+    parsed = asn1.fromBER(bytes.slice(), limitsOf(bytes));
   } catch (error) {
     return fail(path, `this is no BER: ${(error as Error).message}`);
   }

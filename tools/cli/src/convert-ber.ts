@@ -127,6 +127,9 @@ function berValue(event: StreamEvent): AsnValue {
   }
 }
 
+/** Events that have no place in the stream. */
+const PLACELESS: readonly string[] = ['header', 'section-end', 'package-end', 'ram-total', 'ram-eos', 'ram-multifd-flush'];
+
 /** Values that the module cannot check are checked as those of JSON are. */
 function eventOf(
   kind: StreamEvent['kind'],
@@ -151,14 +154,15 @@ function eventOf(
         fields: [],
       };
     case 'section':
-      return { ...(members as object), kind, type: sectionType(members.type, offset), offset: -1 } as StreamEvent;
+      return { kind, ...(members as object), type: sectionType(members.type, offset), offset: -1 } as StreamEvent;
     case 'ram-block':
       return { kind, block: value as unknown as RamBlockInfo, streamOffset: -1 };
     default: {
-      if (typeof members.block !== 'string') return { ...(members as object), kind, offset: -1 } as unknown as StreamEvent;
+      if (typeof members.block !== 'string')
+        return { kind, ...(members as object), ...(PLACELESS.includes(kind) ? {} : { offset: -1 }) } as unknown as StreamEvent;
       const block = blocks.get(members.block);
       if (!block) throw new StreamError('ber', 'a page of a RAM block that was not announced', { offset, got: members.block });
-      return { ...(members as object), kind, block } as unknown as StreamEvent;
+      return { kind, ...(members as object), block } as unknown as StreamEvent;
     }
   }
 }

@@ -67,14 +67,7 @@ export async function machineRewrite({ inspection, sections, from, to }: Machine
     throw new UsageError(
       '--machine: the stream does not say which machine it comes from (before 2.4 none does); expected --from',
     );
-  const make = async (name: string): Promise<Machine> => {
-    const { options } = guessMachine(
-      parseMachineArguments('pagurus convert', ['-M', name], { flags: [], values: [] }),
-      inspection,
-    );
-    return examinedMachine(options, inspection);
-  };
-  const comparison = new Comparison(await make(source), await make(to));
+  const comparison = new Comparison(await machineOf(source, inspection), await machineOf(to, inspection));
   comparison.ram(inspection);
   for (const section of sections) comparison.section(section);
   const { objections, steps, notes } = comparison;
@@ -93,6 +86,12 @@ export async function machineRewrite({ inspection, sections, from, to }: Machine
       dropBlocks: comparison.dropBlocks,
     },
   };
+}
+
+/** A machine of this type with the devices that a stream shows. @throws {UsageError} */
+export async function machineOf(name: string, inspection: Inspection): Promise<Machine> {
+  const { options } = guessMachine(parseMachineArguments('pagurus convert', ['-M', name], { flags: [], values: [] }), inspection);
+  return examinedMachine(options, inspection);
 }
 
 /** Sent by the migration itself, whatever the machine. */
@@ -274,7 +273,7 @@ class Comparison {
     otherReset: StructNode | undefined,
   ): void {
     for (const { name, present } of other.Subsections) {
-      if (present !== 'yes' || node.subsections.some((one) => one.name === name)) continue;
+      if (present === 'no' || node.subsections.some((one) => one.name === name)) continue;
       if (own.Subsections.find((one) => one.name === name)?.present !== 'no') continue;
       const initial = otherReset?.subsections.find((one) => one.name === name);
       if (initial) this.steps.push({ do: 'addSubsection', section, path, add: initial });

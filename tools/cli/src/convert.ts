@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import {
   type ByteSink,
   type ByteSource,
+  catalogueOf,
   channelPair,
   type EventHandler,
   type EventSink,
@@ -19,7 +20,7 @@ import {
 } from '@pagurus/migration';
 import { type Filter, type Provenance, StateError } from '@pagurus/vmstate';
 import { BerEncoder, looksLikeBer, parseBer } from './convert-ber.js';
-import { MachineRewriteError, machineRewrite, type StreamSection } from './convert-machine.js';
+import { MachineRewriteError, machineOf, machineRewrite, type StreamSection } from './convert-machine.js';
 import { describeError, EXIT } from './inspect.js';
 import { ownCatalogue } from './inspect-catalogue.js';
 import { type CommandOutput, openSink, openSource } from './inspect-files.js';
@@ -36,7 +37,7 @@ export interface ConvertArguments {
   readonly to: Encoding;
   /** Rewrites the stream for this machine type. */
   readonly machine?: string | undefined;
-  /** The machine type that the stream comes from, where it does not say. */
+  /** The machine type that the stream comes from, where it does not say: its devices are described as they were in that version. */
   readonly from?: string | undefined;
   /** Modules that export filters by default, one or a list; applied in order, before the rewriting for a machine. */
   readonly filters?: readonly string[] | undefined;
@@ -57,15 +58,20 @@ export async function runConvert(args: ConvertArguments, output: CommandOutput):
   let modules: Filter[];
   try {
     modules = (await Promise.all((args.filters ?? []).map(loadFilters))).flat();
-    if (args.machine !== undefined && args.input === '-')
-      throw new Error('--machine reads the stream twice: expected a file, not standard input');
+    if ((args.machine ?? args.from) !== undefined && args.input === '-')
+      throw new Error('--machine and --from read the stream twice: expected a file, not standard input');
   } catch (error) {
     return failed(error, EXIT.BAD_USE);
   }
-  const catalogue = args.catalogue ?? (await ownCatalogue());
+  let catalogue = args.catalogue ?? (await ownCatalogue());
   let rewrite: RewriteOptions | undefined = modules.length > 0 ? { filters: modules } : undefined;
-  if (args.machine !== undefined) {
+  if ((args.machine ?? args.from) !== undefined) {
     try {
+      if (args.from !== undefined) {
+        const { inspection } = await survey(args.input, catalogue, undefined);
+        catalogue = catalogueOf(await machineOf(args.from, inspection));
+      }
+      if (args.machine === undefined) return await write(args, { catalogue, rewrite }, output, failed);
       const { inspection, sections } = await survey(args.input, catalogue, rewrite);
       const { options, notes } = await machineRewrite({ inspection, sections, from: args.from, to: args.machine });
       rewrite = { ...options, filters: [...modules, ...options.filters] };

@@ -36,7 +36,7 @@ describe('pagurus', () => {
     [['frobnicate'], /unknown command 'frobnicate'/],
     [['machine'], /unknown command 'machine'.*Did you mean machines\?/],
     [['inspect'], /missing required argument 'stream'/],
-    [['convert', 'a', 'b', '--to', 'xml'], /argument 'xml' is invalid.*qemu, json/],
+    [['convert', 'a', 'b', '--to', 'xml'], /argument 'xml' is invalid.*qemu, json, ber/],
     [['convert', 'a', 'b'], /required option '--to <format>' not specified/],
     [['machines', '--jsno'], /unknown option '--jsno'/],
     [['devices', 'isa-seral'], /unknown device 'isa-seral'; did you mean 'isa-serial'\?/],

@@ -1,7 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { machineTypes } from '@pagurus/machine';
-import { checkSchemas, compareSchema, type MachineSchema, type SchemaSection, sectionSchema, toJson } from '@pagurus/vmstate';
+import {
+  checkSchemas,
+  compareSchema,
+  diff,
+  type MachineSchema,
+  type SchemaSection,
+  sectionSchema,
+  toJson,
+} from '@pagurus/vmstate';
+import { asnModule, checkBer, fromBer, parseModule, toBer } from '@pagurus/vmstate-ber';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { main } from './main.js';
@@ -84,9 +93,32 @@ describe('pagurus schema', () => {
     expect(validate({ ...state, port92: { ...(state.port92 as object), outport: 256 } })).toBe(false);
   });
 
+  it('makes ASN.1 modules that the sections in BER are checked against', async () => {
+    const machine = await stillMachine(parseRunOptions(['-M', 'pc-i440fx-7.2']));
+    const { code, out } = await pagurus('schema', '-M', 'pc-i440fx-7.2', '--format', 'asn1');
+    expect(code).toBe(0);
+    const modules = out.split(/(?<=\nEND\n)/).map((text) => parseModule(text));
+    expect(modules.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['Pagurus-Stream', 'VmState-Piix4-pm', 'VmState-I8259']),
+    );
+    expect(new Set(modules.map(({ name }) => name)).size).toBe(modules.length);
+    for (const { idstr, description, state } of machineSections(machine)) {
+      const bytes = toBer(description, state);
+      const own = asnModule(description, state).name;
+      const fitting = modules.filter(({ name }) => name === own || name.startsWith(`${own}-`));
+      expect(
+        fitting.some((module) => checkBer(bytes, module).length === 0),
+        idstr,
+      ).toBe(true);
+      const copy = structuredClone(state);
+      fromBer(description, copy, bytes);
+      expect(diff(description, state, copy), idstr).toEqual([]);
+    }
+  });
+
   it.each([
     [['-M', 'pc-i440fx-99'], /unknown machine 'pc-i440fx-99'/],
-    [['--format', 'json'], /--format json: expected vmstate, effective, json-schema/],
+    [['--format', 'json'], /--format json: expected vmstate, effective, json-schema, asn1/],
     [['-S'], /pagurus schema: unknown option '-S'/],
     [['a.json'], /unexpected 'a.json'/],
     [['-device', 'isa-seral'], /'isa-seral' is not a known device/],

@@ -8,14 +8,16 @@ import {
   type SchemaSection,
   sectionSchema,
 } from '@pagurus/vmstate';
+import { asnModule, moduleText } from '@pagurus/vmstate-ber';
+import { STREAM_MODULE } from './convert-ber-module.js';
 import { EXIT_CODES } from './exit-codes.js';
 import type { CommandHost } from './run.js';
 import { machineSections, sectionKey, stillMachine } from './schema-machine.js';
 import { parseMachineArguments } from './schema-options.js';
 import { nearest, UsageError } from './usage-error.js';
 
-export const SCHEMA_USAGE = '-M MACHINE [-device D]... [--format vmstate|effective|json-schema]';
-const FORMATS = ['vmstate', 'effective', 'json-schema'] as const;
+export const SCHEMA_USAGE = '-M MACHINE [-device D]... [--format vmstate|effective|json-schema|asn1]';
+const FORMATS = ['vmstate', 'effective', 'json-schema', 'asn1'] as const;
 
 /** An effective schema as JSON: everything evaluated for one machine. */
 export interface EffectiveDocument {
@@ -38,6 +40,9 @@ export async function runSchema(args: readonly string[], host: CommandHost): Pro
       break;
     case 'json-schema':
       host.out(jsonLine(machineJsonSchema(await machine())));
+      break;
+    case 'asn1':
+      host.out(machineModules(await machine()));
       break;
     default: {
       const guess = nearest(format, FORMATS);
@@ -110,6 +115,23 @@ export function machineJsonSchema(machine: Machine): object {
     properties: Object.fromEntries(properties),
     additionalProperties: false,
   };
+}
+
+/**
+ * ASN.1 modules as text: of archives of whole streams (`pagurus convert --to ber`), and one for each description of the machine, of sections
+ * that are archived by themselves (`toBer`).
+ */
+export function machineModules(machine: Machine): string {
+  const modules = new Map([[STREAM_MODULE.name, moduleText(STREAM_MODULE)]]);
+  for (const { description, state } of machineSections(machine)) {
+    const module = asnModule(description, state);
+    const text = moduleText(module);
+    // Sections of one description may differ, e.g. in the length of an array.
+    let name = module.name;
+    for (let n = 2; (modules.get(name) ?? text) !== text; n++) name = `${module.name}-${n}`;
+    modules.set(name, text.replace(module.name, name));
+  }
+  return [...modules.values()].join('\n');
 }
 
 function jsonLine(value: unknown): string {
