@@ -36,6 +36,7 @@ function configCodec(size: number, { wmask, w1cmask, cmask }: ConfigMasks): Code
     get(reader, current) {
       const bytes = reader.bytes(size);
       for (let i = 0; i < size; i++) {
+        if (bytes[i] === current[i]) continue;
         const fixed = cmask[i]! & ~wmask[i]! & ~w1cmask[i]!;
         if (((bytes[i]! ^ current[i]!) & fixed) === 0) continue;
         const [read, device] = [hex(bytes[i]!), hex(current[i]!)];
@@ -62,12 +63,14 @@ const irqStateCodec: Codec<number[]> = {
   minSize: 4 * PIN_COUNT,
   maxSize: 4 * PIN_COUNT,
   get(reader) {
-    return Array.from({ length: PIN_COUNT }, (_, pin) => {
+    const levels: number[] = [];
+    for (let pin = 0; pin < PIN_COUNT; pin++) {
       const level = reader.u32();
       if (level > 1)
         reader.fail('out-of-range', `level of INT${'ABCD'[pin]}# is ${level}`, { expected: '0 or 1', got: String(level) });
-      return level;
-    });
+      levels.push(level);
+    }
+    return levels;
   },
   put(writer, value) {
     for (const level of value) writer.u32(level);

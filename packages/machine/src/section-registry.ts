@@ -1,5 +1,5 @@
 import type { Device, MigrationSection, Section } from '@pagurus/device-model';
-import { decode, saveDescribed } from '@pagurus/vmstate';
+import { compile } from '@pagurus/vmstate';
 
 /** Where a section stands among the others; equal ones stay in order of creation. */
 export type SectionRank = (section: Pick<MigrationSection, 'idstr' | 'instance'>, plugged: boolean) => number;
@@ -62,9 +62,9 @@ export class SectionRegistry {
         needed: () => description.needed?.(state) ?? true,
         save: () => {
           device.beforeSave?.();
-          return saveDescribed(description, state, { path: idstr });
+          return compile(description).saveDescribed(state, { path: idstr });
         },
-        decode: (bytes, offset, version) => decode(description, state, bytes, offset, version, { path: idstr }),
+        decode: (bytes, offset, version) => compile(description).decode(state, bytes, offset, version, { path: idstr }),
       },
     });
   }

@@ -37,19 +37,21 @@ function emptyLike(value: object): object {
  * Makes `target` equal to `source`, keeping the identity of every object and typed array of `target` that still fits, because
  * behaviour may hold on to them.
  */
-export function copyState(target: object, source: object): void {
+export function copyState(target: object, source: object, seen = new Set<object>()): void {
+  if (seen.has(source)) return;
+  seen.add(source);
   for (const key of Object.keys(source)) {
-    (target as Keyed)[key] = merged((target as Keyed)[key], (source as Keyed)[key]);
+    (target as Keyed)[key] = merged((target as Keyed)[key], (source as Keyed)[key], seen);
   }
   for (const key of Object.keys(target)) if (!Object.hasOwn(source, key)) delete (target as Keyed)[key];
 }
 
-function merged(old: unknown, now: unknown): unknown {
+function merged(old: unknown, now: unknown, seen: Set<object>): unknown {
   if (typeof old !== 'object' || old === null || typeof now !== 'object' || now === null || old === now) return now;
   if (Object.getPrototypeOf(old) !== Object.getPrototypeOf(now)) return now;
   if (Array.isArray(old) && Array.isArray(now)) {
     old.length = Math.min(old.length, now.length);
-    for (let i = 0; i < now.length; i++) old[i] = merged(old[i], now[i]);
+    for (let i = 0; i < now.length; i++) old[i] = merged(old[i], now[i], seen);
     return old;
   }
   if (ArrayBuffer.isView(old) && ArrayBuffer.isView(now)) {
@@ -58,6 +60,6 @@ function merged(old: unknown, now: unknown): unknown {
     return old;
   }
   if (old instanceof Map || old instanceof Set) return now;
-  copyState(old, now);
+  copyState(old, now, seen);
   return old;
 }

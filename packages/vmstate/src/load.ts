@@ -16,7 +16,7 @@ export interface LoadOptions {
 export interface Decoded {
   /** Offset behind the last byte read. */
   readonly end: number;
-  /** Puts the decoded values into the live state; cannot fail. */
+  /** Puts the decoded values into the live state, once; cannot fail. */
   commit(): void;
 }
 

@@ -5,12 +5,15 @@ import { loadField } from './load-field.js';
 import { Emit } from './plan-emit.js';
 import { loadCode } from './plan-load-code.js';
 import { saveCode } from './plan-save-code.js';
-import { saveField } from './save-field.js';
+import { emptyMembers } from './save.js';
+import { type Described, describeRun, saveField, structEntry } from './save-field.js';
 import { writeSubsectionHeader } from './tree.js';
+import type { VmdescMembers } from './vmdesc.js';
 import { bytesToFill, itemsToFill, type Keyed, structsToFill } from './walk.js';
 
 export type LoadFunction = (reader: Reader, state: object, version: number) => void;
 export type SaveFunction = (writer: Writer, state: object, version: number) => void;
+export type DescribeFunction = (writer: Writer, state: object, version: number, members: VmdescMembers) => void;
 
 /** Thrown by generated code that gives up. Never leaves the plan. */
 const GIVE_UP = new Error('the interpreter takes over');
@@ -19,6 +22,8 @@ const GIVE_UP = new Error('the interpreter takes over');
 interface Scope {
   readonly load: LoadFunction[];
   readonly save: SaveFunction[];
+  /** Saving that also describes. */
+  readonly describe: DescribeFunction[];
   readonly descriptions: Description<object>[];
   readonly fields: Field[];
 }
@@ -27,11 +32,13 @@ interface Scope {
  * Generates load and save functions for a description and all it nests.
  * @returns undefined where code generation is forbidden.
  */
-export function planCode(description: Description<never>): { loadFrom: LoadFunction; saveInto: SaveFunction } | undefined {
-  const scope: Scope = { load: [], save: [], descriptions: [], fields: [] };
+export function planCode(
+  description: Description<never>,
+): { loadFrom: LoadFunction; saveInto: SaveFunction; describeInto: DescribeFunction } | undefined {
+  const scope: Scope = { load: [], save: [], describe: [], descriptions: [], fields: [] };
   try {
     const index = addDescription(scope, description as unknown as Description<object>);
-    return { loadFrom: scope.load[index]!, saveInto: scope.save[index]! };
+    return { loadFrom: scope.load[index]!, saveInto: scope.save[index]!, describeInto: scope.describe[index]! };
   } catch (error) {
     if (error instanceof EvalError) return undefined;
     throw error;
@@ -56,7 +63,8 @@ function addDescription(scope: Scope, description: Description<object>): number 
       (field) => fieldName(scope, field),
     );
   scope.load[index] = generate(['r', 's', 'version'], loadCode(emit())) as LoadFunction;
-  scope.save[index] = generate(['w', 's', 'version'], saveCode(emit())) as SaveFunction;
+  scope.save[index] = generate(['w', 's', 'version'], saveCode(emit(), false)) as SaveFunction;
+  scope.describe[index] = generate(['w', 's', 'version', 'm'], saveCode(emit(), true)) as DescribeFunction;
   return index;
 }
 
@@ -69,8 +77,11 @@ function fieldName(scope: Scope, field: Field): string {
 /** What generated code leaves to the interpreter's own functions. */
 const fallback = {
   loadField: (reader: Reader, field: Field, state: object, version: number) => loadField(reader, field, state as Keyed, version),
-  saveField: (writer: Writer, field: Field, state: object, version: number) =>
-    saveField(writer, field, state as Keyed, version, undefined),
+  saveField: (writer: Writer, field: Field, state: object, version: number, described?: Described) =>
+    saveField(writer, field, state as Keyed, version, described),
+  members: emptyMembers,
+  structEntry,
+  describeRun,
   items: itemsToFill,
   bytes: bytesToFill,
   structs: structsToFill,

@@ -1,5 +1,6 @@
 /** What the generated code of both directions has in common: names, conditions, runs of scalars. */
 import type { Description, Field, ScalarType } from './description.js';
+import { wireNames } from './walk.js';
 
 export const GETTER: Record<ScalarType, string> = {
   u8: 'getUint8',
@@ -88,6 +89,11 @@ export class Emit {
   count(key: string, multiply: number, max: number): string {
     const times = multiply === 1 ? '' : ` * ${Number(multiply)}`;
     return `n = Math.max(s[${JSON.stringify(key)}], 0)${times}; if (!(n <= ${Number(max)})) throw GIVE_UP;`;
+  }
+
+  /** The field's name in the description JSON. */
+  wireName(field: Field): string {
+    return wireNames(this.description)[this.description.fields.indexOf(field)]!;
   }
 
   key(field: Field): string {

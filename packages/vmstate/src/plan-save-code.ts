@@ -1,23 +1,32 @@
 import type { Description, Field } from './description.js';
 import { type Emit, GETTER, MISFIT, type Simple, TYPED, typeOf } from './plan-emit.js';
-import { SCALAR_SIZE } from './walk.js';
+import { isCompressible } from './save-field.js';
+import { infoName, SCALAR_SIZE } from './walk.js';
 
-/** The body of `(w: Writer, s: state, version)`. */
-export function saveCode(emit: Emit): string {
+/** The body of `(w: Writer, s: state, version)` or, `described`, of `(w, s, version, m: VmdescMembers)`, which also fills `m`. */
+export function saveCode(emit: Emit, described: boolean): string {
   const { preSave, postSave, unmigratable, subsections } = emit.description;
   if (unmigratable !== undefined) emit.push('throw GIVE_UP;');
   if (preSave) emit.push(`${emit.self}.preSave(s);`);
   if (postSave) emit.push('try {');
   emit.push('let n = 0, x, t, p = 0;');
   emit.fields(
-    (fields) => saveRun(emit, fields),
-    (field) => saveOther(emit, field),
+    (fields) => {
+      saveRun(emit, fields);
+      if (described)
+        emit.push(`m.fields.push(${fields.map((field) => entry(emit, field, SCALAR_SIZE[typeOf(field)])).join(', ')});`);
+    },
+    (field) => (described ? describeOther(emit, field) : saveOther(emit, field)),
   );
   subsections.forEach((subsection, i) => {
     const nested = emit.nested(subsection as Description<object>);
     const test = subsection.needed === undefined ? 'true' : `${emit.self}.subsections[${i}].needed(s)`;
+    const version = Number(subsection.version);
     emit.push(
-      `if (${test}) { fallback.header(w, ${JSON.stringify(subsection.name)}, ${Number(subsection.version)}); scope.save[${nested}](w, s, ${Number(subsection.version)}); }`,
+      `if (${test}) { fallback.header(w, ${JSON.stringify(subsection.name)}, ${version});`,
+      described
+        ? `x = fallback.members(scope.descriptions[${nested}], ${version}); scope.describe[${nested}](w, s, ${version}, x); (m.subsections ??= []).push(x); }`
+        : `scope.save[${nested}](w, s, ${version}); }`,
     );
   });
   if (postSave) emit.push(`} finally { ${emit.self}.postSave(s); }`);
@@ -42,6 +51,78 @@ function saveRun(emit: Emit, fields: readonly Simple[]): void {
     at += SCALAR_SIZE[type];
   }
   emit.push(`w.used = p + ${total}; }`);
+}
+
+/** An object literal for the description JSON. */
+function entry(emit: Emit, field: Field, size: number | string, members = ''): string {
+  return `{ name: ${JSON.stringify(emit.wireName(field))}, type: ${JSON.stringify(infoName(field))}, ${members}size: ${size} }`;
+}
+
+/** Saves a field that is no simple one and describes it; what is rare is left to the interpreter. */
+function describeOther(emit: Emit, field: Field): void {
+  switch (field.kind) {
+    case 'bytes':
+    case 'sizedBytes':
+    case 'unused':
+    case 'custom':
+      emit.push('{ const from = w.used;');
+      saveOther(emit, field);
+      emit.push(`m.fields.push(${entry(emit, field, 'w.used - from')}); }`);
+      return;
+    case 'struct': {
+      const at = Number(field.atVersion ?? field.description.version);
+      const nested = emit.nested(field.description);
+      const members = infoName(field) === 'struct' ? 'struct: x, ' : '...x, ';
+      emit.push(
+        `{ const from = w.used, x = fallback.members(scope.descriptions[${nested}], ${at}); scope.describe[${nested}](w, ${emit.key(field)}, ${at}, x);`,
+        `m.fields.push(${entry(emit, field, 'w.used - from', members)}); }`,
+      );
+      return;
+    }
+    case 'array':
+    case 'varArray': {
+      const size = field.type === 'bool' ? 1 : SCALAR_SIZE[field.type];
+      saveOther(emit, field);
+      emit.push(describeRun(emit, field, 'n', `{ type: ${JSON.stringify(infoName(field))}, size: ${size} }`));
+      return;
+    }
+    case 'structArray':
+    case 'varStructArray': {
+      const { atVersion, description } = field;
+      const [at, nested] = [Number(atVersion ?? description.version), emit.nested(description)];
+      const start = field.kind === 'structArray' ? field.start : 0;
+      const described = `{ const from = w.used, e = fallback.members(scope.descriptions[${nested}], ${at}); scope.describe[${nested}](w, t[i], ${at}, e); entries.push(fallback.structEntry(${atVersion}, e, w.used - from)); }`;
+      emit.push(
+        structsToSave(emit, field),
+        `{ const entries = []; for (let i = ${start}; i < n; i++) ${isCompressible(field) ? `if (i > ${start}) x(w, t[i], ${at}); else ` : ''}${described}`,
+        `${describeRun(emit, field, `n - ${start}`, 'entries[i]')} }`,
+      );
+      return;
+    }
+    case 'validate':
+      saveOther(emit, field);
+      return;
+    default:
+      emit.push(
+        `fallback.saveField(w, ${emit.fieldName(field)}, s, version, { name: ${JSON.stringify(emit.wireName(field))}, into: m.fields });`,
+      );
+  }
+}
+
+/** Entries for the elements of an array; `one` is an expression for that of element `i`. */
+function describeRun(emit: Emit, field: Field, count: string, one: string): string {
+  const described = `{ name: ${JSON.stringify(emit.wireName(field))}, into: m.fields }`;
+  return `fallback.describeRun(${described}, 0, ${count}, ${isCompressible(field)}, (i) => (${one}));`;
+}
+
+/** Puts the elements into `t`, the end into `n` and what saves one into `x`. */
+function structsToSave(emit: Emit, field: Extract<Field, { kind: 'structArray' | 'varStructArray' }>): string {
+  const key = emit.key(field);
+  const most =
+    field.kind === 'varStructArray'
+      ? `${emit.count(field.count, 1, field.max)} t = ${key};`
+      : `t = ${key}; n = ${field.length === undefined ? 't.length' : field.start + field.length};`;
+  return `${most} if (t.length < n) throw GIVE_UP; x = scope.save[${emit.nested(field.description)}];`;
 }
 
 function saveOther(emit: Emit, field: Field): void {
@@ -87,12 +168,11 @@ function saveOther(emit: Emit, field: Field): void {
       emit.push(`scope.save[${emit.nested(field.description)}](w, ${key}, ${Number(at)});`);
       return;
     }
-    case 'structArray': {
-      const at = field.atVersion ?? field.description.version;
-      emit.push(
-        `t = ${key}; n = ${field.length === undefined ? 't.length' : field.start + field.length}; if (t.length < n) throw GIVE_UP; x = scope.save[${emit.nested(field.description)}];`,
-        `for (let i = ${field.start}; i < n; i++) x(w, t[i], ${Number(at)});`,
-      );
+    case 'structArray':
+    case 'varStructArray': {
+      const at = Number(field.atVersion ?? field.description.version);
+      const start = field.kind === 'structArray' ? field.start : 0;
+      emit.push(structsToSave(emit, field), `for (let i = ${start}; i < n; i++) x(w, t[i], ${at});`);
       return;
     }
     case 'tmp': {
@@ -118,14 +198,6 @@ function saveOther(emit: Emit, field: Field): void {
         'w.reserve(n); w.data.set(n === t.length ? t : t.subarray(0, n), w.used); w.used += n;',
       );
       return;
-    case 'varStructArray': {
-      const at = field.atVersion ?? field.description.version;
-      emit.push(
-        `${emit.count(field.count, 1, field.max)} t = ${key}; if (t.length < n) throw GIVE_UP; x = scope.save[${emit.nested(field.description)}];`,
-        `for (let i = 0; i < n; i++) x(w, t[i], ${Number(at)});`,
-      );
-      return;
-    }
     case 'validate':
       emit.push(`if (!${emit.fieldName(field)}.test(s, version)) throw GIVE_UP;`);
       return;

@@ -3,17 +3,17 @@
  * cannot do or finds wrong it gives up, and the interpreter does it again, so that results and errors are the same.
  */
 import { Path, Reader, Writer } from './bytes.js';
-import { cloneState, copyState } from './clone.js';
 import type { Description } from './description.js';
-import { backupOf } from './fast-clone.js';
 import { type Decoded, decode, type LoadOptions, load } from './load.js';
 import { planCode } from './plan-code.js';
-import { type SaveOptions, save } from './save.js';
+import { emptyMembers, type Saved, type SaveOptions, save, saveDescribed } from './save.js';
+import { Scratch } from './scratch.js';
 
 /** A compiled description. */
 export interface Plan<S extends object> {
   /** As the function of this name. */
   save(state: S, options?: SaveOptions): Uint8Array;
+  saveDescribed(state: S, options?: SaveOptions): Saved;
   load(state: S, bytes: Uint8Array, version?: number, options?: LoadOptions): number;
   /**
    * Like `load`, but a state that it throws for is left half changed: for states that are thrown away then.
@@ -43,9 +43,10 @@ export function compile<S extends object>(description: Description<S>): Plan<S> 
 function makePlan<S extends object>(description: Description<S>): Plan<S> {
   const code = planCode(description);
   if (code === undefined) return interpreted(description);
-  const { saveInto, loadFrom } = code;
+  const { saveInto, describeInto, loadFrom } = code;
   /** Where generated code is does not matter: when it fails, the interpreter says where. */
   const nowhere = () => new Path('');
+  const scratch = new Scratch<S>();
   let capacity = 256;
   return {
     compiled: true,
@@ -59,16 +60,21 @@ function makePlan<S extends object>(description: Description<S>): Plan<S> {
       capacity = writer.used;
       return writer.finish();
     },
-    load(state, bytes, version = description.version, options = {}) {
-      const before = backupOf(state);
-      const reader = new Reader(bytes, options.offset ?? 0, nowhere());
+    saveDescribed(state, options) {
+      const writer = new Writer(nowhere(), capacity);
+      const members = emptyMembers(description, description.version);
       try {
-        loadFrom(reader, state, version);
-        return reader.position;
+        describeInto(writer, state, description.version, members);
       } catch {
-        copyState(state, before);
-        return load(description, state, bytes, version, options);
+        return saveDescribed(description, state, options);
       }
+      capacity = writer.used;
+      return { bytes: writer.finish(), description: members };
+    },
+    load(state, bytes, version, options = {}) {
+      const decoded = this.decode(state, bytes, options.offset, version, options);
+      decoded.commit();
+      return decoded.end;
     },
     loadFresh(state, bytes, version = description.version, options = {}) {
       const reader = new Reader(bytes, options.offset ?? 0, nowhere());
@@ -81,14 +87,21 @@ function makePlan<S extends object>(description: Description<S>): Plan<S> {
       }
     },
     decode(state, bytes, offset = 0, version = description.version, options = {}) {
-      const fresh = cloneState(state);
+      const fresh = scratch.take(state);
       const reader = new Reader(bytes, offset, nowhere());
       try {
         loadFrom(reader, fresh, version);
       } catch {
         return decode(description, state, bytes, offset, version, options);
       }
-      return { end: reader.position, commit: () => copyState(state, fresh) };
+      let pending = true;
+      return {
+        end: reader.position,
+        commit() {
+          if (pending) scratch.commit(state, fresh);
+          pending = false;
+        },
+      };
     },
   };
 }
@@ -97,6 +110,7 @@ function interpreted<S extends object>(description: Description<S>): Plan<S> {
   return {
     compiled: false,
     save: (state, options) => save(description, state, options),
+    saveDescribed: (state, options) => saveDescribed(description, state, options),
     load: (state, bytes, version, options) => load(description, state, bytes, version, options),
     loadFresh: (state, bytes, version, options) => load(description, state, bytes, version, options),
     decode: (state, bytes, offset, version, options) => decode(description, state, bytes, offset, version, options),

@@ -199,7 +199,7 @@ function saveStructs(
   describeRun(described, 0, count, compressible, (i) => entries[i]!);
 }
 
-function structEntry(atVersion: number | undefined, members: ReturnType<typeof emptyMembers>, size: number): Entry {
+export function structEntry(atVersion: number | undefined, members: ReturnType<typeof emptyMembers>, size: number): Entry {
   return atVersion === undefined ? { type: 'struct', struct: members, size } : { type: 'vstruct', ...members, size };
 }
 
@@ -261,7 +261,7 @@ function saveNode(
 }
 
 /** One entry with `array_len` for a compressible run, else one entry with `index` for each element; neither for a single element. */
-function describeRun(
+export function describeRun(
   described: Described,
   from: number,
   end: number,

@@ -1,21 +1,58 @@
 /** The same state for libraries that serialize plain objects: what a program would do without state descriptions. */
+import { type CustomValue, isCustom, isStruct, type StructNode, type TreeEntry, type TreeValue } from '@pagurus/vmstate';
 import protobuf from 'protobufjs';
 
 export type Plain = number | bigint | boolean | string | null | ArrayBufferView | Plain[] | { [key: string]: Plain };
 
-/** A plain copy. 64-bit typed arrays become lists, because neither library knows them. */
-export function plainOf(value: unknown): Plain {
-  if (typeof value !== 'object' || value === null) return value as Plain;
-  if (value instanceof BigUint64Array || value instanceof BigInt64Array) return [...value];
-  if (ArrayBuffer.isView(value)) return (value as Uint8Array).slice();
-  if (Array.isArray(value)) return value.map(plainOf);
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, plainOf(member)]));
+/** Numbers of one type go in the typed array that is cheapest for the libraries. */
+const TYPED: { [type: string]: (values: number[]) => Plain } = {
+  uint8: (values) => Uint8Array.from(values),
+  uint16: (values) => Uint16Array.from(values),
+  uint32: (values) => Uint32Array.from(values),
+  int8: (values) => Int8Array.from(values),
+  int16: (values) => Int16Array.from(values),
+  int32: (values) => Int32Array.from(values),
+};
+
+/** What a section carries and nothing else: present fields by name, needed subsections; no padding. */
+export function plainOf(node: StructNode): { [key: string]: Plain } {
+  const plain: { [key: string]: Plain } = {};
+  for (const { name, type, value } of node.fields) if (type !== 'unused_buffer') plain[name] = plainValue(value, type);
+  for (const subsection of node.subsections) plain[subsection.name] = plainOf(subsection);
+  return plain;
+}
+
+function plainValue(value: TreeValue, type: string): Plain {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+  if (Array.isArray(value)) {
+    const numbers = value.every((item) => typeof item === 'number') ? TYPED[type] : undefined;
+    return numbers ? numbers(value as number[]) : value.map((item: TreeValue) => plainValue(item, type));
+  }
+  if (isStruct(value as TreeValue)) return plainOf(value as StructNode);
+  if (isCustom(value as TreeValue)) return (value as CustomValue).json as Plain;
+  const { key, value: item } = value as TreeEntry;
+  return { key: plainValue(key, type), value: plainOf(item) };
 }
 
 export interface ProtobufPeer {
   encode(): Uint8Array;
   decode(bytes: Uint8Array): object;
+  /** Where a program would keep the values. */
+  readonly message: object;
 }
+
+/** Puts decoded values into objects that exist, as a program with state of its own has to: the same shape, nothing checked. */
+export function place(target: Members, values: Members): void {
+  for (const key of Object.keys(values)) {
+    const value = values[key];
+    const own = target[key];
+    if (typeof value !== 'object' || value === null || typeof own !== 'object' || own === null) target[key] = value;
+    else if (ArrayBuffer.isView(value)) (own as Uint8Array).set(value as Uint8Array);
+    else place(own as Members, value as Members);
+  }
+}
+
+type Members = { [key: string]: unknown };
 
 /** Message types after the sample's own shape, and the sample as a message of them; both made beforehand, as a program would. */
 export function protobufOf(sample: { [key: string]: Plain }): ProtobufPeer {
@@ -24,7 +61,7 @@ export function protobufOf(sample: { [key: string]: Plain }): ProtobufPeer {
   const { type, convert } = messageType(root, made, [sample]);
   root.resolveAll();
   const message = convert(sample) as object;
-  return { encode: () => type.encode(message).finish(), decode: (bytes) => type.decode(bytes) };
+  return { encode: () => type.encode(message).finish(), decode: (bytes) => type.decode(bytes), message };
 }
 
 type Convert = (value: Plain) => unknown;
@@ -38,7 +75,7 @@ function messageType(
   const type = new protobuf.Type(`T${made.count++}`);
   root.add(type);
   const members: [key: string, name: string, convert: Convert][] = [];
-  for (const key of Object.keys(samples[0] ?? {})) {
+  for (const key of new Set(samples.flatMap((sample) => Object.keys(sample)))) {
     const values = samples.map((sample) => sample[key] ?? null);
     const items = values
       .flatMap((value) => (isList(value) ? [...(value as Iterable<Plain>)] : [value]))

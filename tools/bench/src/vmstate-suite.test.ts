@@ -1,6 +1,7 @@
-import { fieldsOf, vmstate } from '@pagurus/vmstate';
+import { capture, fieldsOf, vmstate } from '@pagurus/vmstate';
+import { Packr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
-import { plainOf, protobufOf } from './peers.js';
+import { place, plainOf, protobufOf } from './peers.js';
 import { vmstateSuite } from './vmstate-suite.js';
 
 class Inner {
@@ -36,8 +37,10 @@ const description = vmstate<State>({
 
 describe('peers', () => {
   it('get the same values', () => {
-    const plain = plainOf(new State()) as { [key: string]: never };
-    expect(plain).toMatchObject({ deadline: -1n, longs: [5n, 2n ** 64n - 1n], inner: { x: -3 }, nothing: null });
+    const plain = plainOf(capture(description, new State()));
+    expect(plain).toMatchObject({ deadline: -1n, longs: [5n, 2n ** 64n - 1n], inner: { x: -3 } });
+    const packr = new Packr({ structures: [], moreTypes: true });
+    expect(packr.unpack(packr.pack(plain))).toMatchObject({ inner: { x: -3, words: new Uint16Array([1, 2]) }, deadline: -1n });
     const peer = protobufOf(plain);
     const decoded = JSON.parse(JSON.stringify(peer.decode(peer.encode()))) as { [name: string]: unknown };
     expect(decoded).toMatchObject({
@@ -50,19 +53,25 @@ describe('peers', () => {
   });
 });
 
+describe('place', () => {
+  it('puts every value where it belongs and keeps the objects', () => {
+    const target = { a: 1, nested: { words: new Uint16Array(2), list: [{ x: 1n }] }, none: null };
+    const { nested } = target;
+    place(target, { a: 2, nested: { words: new Uint16Array([3, 4]), list: [{ x: 5n }] }, none: true });
+    expect(target).toEqual({ a: 2, nested: { words: new Uint16Array([3, 4]), list: [{ x: 5n }] }, none: true });
+    expect(target.nested).toBe(nested);
+  });
+});
+
 describe('the suite', () => {
   it('measures every way', async () => {
     const rows = await vmstateSuite([{ name: 'state', description, state: new State() }], 5);
     expect(rows.map(({ operation, who }) => `${operation} ${who}`)).toEqual([
-      'save plan',
-      'save interpreter',
-      'save protobufjs',
-      'save msgpackr',
-      'load plan',
-      'load plan, into fresh states',
-      'load interpreter',
-      'load protobufjs',
-      'load msgpackr',
+      ...['save', 'decode', 'load'].flatMap((operation) =>
+        ['plan', 'interpreter', 'protobufjs', 'msgpackr'].map((who) => `${operation} ${who}`),
+      ),
+      'describe plan',
+      'describe interpreter',
     ]);
     for (const { microseconds, bytes } of rows) {
       expect(microseconds).toBeGreaterThan(0);
