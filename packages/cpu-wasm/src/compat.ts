@@ -1,7 +1,9 @@
 import type { CompatTable } from '@pagurus/device-model';
 
 /** What `model-id` said up to 2.4. */
-const OLD_NAMES = ['2.4', '2.3', '2.2', '2.1', '2.0', '1.7', '1.6', '1.5', '1.4'] as const;
+const OLD_NAMES = ['2.4', '2.3', '2.2', '2.1', '2.0', '1.7', '1.6', '1.5', '1.4', '1.3', '1.2', '1.1', '1.0', '0.14'] as const;
+/** They say two numbers only. */
+const SHORT_NAMES: readonly string[] = ['1.0', '0.14'];
 const NAMED = ['qemu32', 'qemu64', 'athlon'] as const;
 
 /**
@@ -30,7 +32,10 @@ function withNames(table: CompatTable): CompatTable {
     const rows = result[version] ?? {};
     result[version] = rows;
     for (const model of NAMED) {
-      rows[`${model}-x86-cpu`] = { ...rows[`${model}-x86-cpu`], 'model-id': `QEMU Virtual CPU version ${version}.0` };
+      rows[`${model}-x86-cpu`] = {
+        ...rows[`${model}-x86-cpu`],
+        'model-id': `QEMU Virtual CPU version ${version}${SHORT_NAMES.includes(version) ? '' : '.0'}`,
+      };
     }
   }
   return result;

@@ -12,4 +12,5 @@ export const compat: CompatTable = {
   '2.5': { fw_cfg: { 'x-legacy-file-order': 'on' } },
   '2.4': { fw_cfg_io: { dma_enabled: 'off' } },
   '2.0': { apic: { version: '0x11' } },
+  '1.0': { apic: { vapic: 'off' } },
 };

@@ -7,4 +7,5 @@ export const compat: CompatTable = {
   '2.4': { e1000: { extra_mac_registers: 'off' } },
   '1.6': { e1000: { mitigation: 'off' } },
   '1.4': { ne2k_pci: { romfile: 'pxe-ne2k_pci.rom' }, e1000: { romfile: 'pxe-e1000.rom' } },
+  '1.3': { e1000: { autonegotiation: 'off' } },
 };

@@ -12,4 +12,9 @@ export const compat: CompatTable = {
   '1.6': { 'ide-device': { ver: '1.6.0' } },
   '1.5': { 'ide-device': { ver: '1.5.0' } },
   '1.4': { 'ide-device': { ver: '1.4.0' } },
+  '1.3': { 'ide-device': { ver: '1.3.0' } },
+  '1.2': { 'ide-device': { ver: '1.2.0' } },
+  '1.1': { 'ide-device': { ver: '1.1.0' } },
+  '1.0': { 'ide-device': { ver: '1.0' }, 'isa-fdc': { check_media_rate: 'off' } },
+  '0.14': { 'ide-device': { ver: '0.14' } },
 };

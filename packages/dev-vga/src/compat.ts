@@ -4,5 +4,7 @@ import type { CompatTable } from '@pagurus/device-model';
 export const compat: CompatTable = {
   '4.0': { VGA: { edid: 'off', xres: '0', yres: '0' } },
   '2.12': { VGA: { 'global-vmstate': 'on' } },
+  '1.2': { VGA: { mmio: 'off' } },
+  '1.1': { VGA: { vgamem_mb: '8' } },
   '2.1': { VGA: { 'qemu-extended-regs': 'off' } },
 };

@@ -34,7 +34,7 @@ export class FdcTransfers {
   /** The programmed rate is that of the disk. */
   rateMatches(): boolean {
     const { state, drive } = this.fdc;
-    return (state.dsr & DSR.RATE) === drive.state.mediaRate;
+    return !this.host.checkRate || (state.dsr & DSR.RATE) === drive.state.mediaRate;
   }
 
   /** All nine bytes of the command are there. */

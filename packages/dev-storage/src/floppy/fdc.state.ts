@@ -24,7 +24,7 @@ const mediaChanged = vmstate<FloppyDriveState>({
   fields: [d.u8('mediaChanged', 'media_changed')],
 });
 
-/** Older machines check no rates; today it is always there. */
+/** Since machine 1.1, where rates are checked; then it is always there. */
 const mediaRate = vmstate<FloppyDriveState>({ name: 'fdrive/media_rate', version: 1, fields: [d.u8('mediaRate', 'media_rate')] });
 
 const perpendicular = vmstate<FloppyDriveState>({
@@ -34,17 +34,18 @@ const perpendicular = vmstate<FloppyDriveState>({
   fields: [d.u8('perpendicular')],
 });
 
-const drive = vmstate<FloppyDriveState>({
-  name: 'fdrive',
-  version: 1,
-  fields: [d.u8('head'), d.u8('track'), d.u8('sect')],
-  subsections: [mediaChanged, mediaRate, perpendicular],
-  derived: ['inserted'],
-  preLoad(state) {
-    state.mediaChanged = 1;
-    state.perpendicular = 0;
-  },
-});
+const drive = (checkRate: boolean) =>
+  vmstate<FloppyDriveState>({
+    name: 'fdrive',
+    version: 1,
+    fields: [d.u8('head'), d.u8('track'), d.u8('sect')],
+    subsections: checkRate ? [mediaChanged, mediaRate, perpendicular] : [mediaChanged, perpendicular],
+    derived: checkRate ? ['inserted'] : ['inserted', 'mediaRate'],
+    preLoad(state) {
+      state.mediaChanged = 1;
+      state.perpendicular = 0;
+    },
+  });
 
 export class FdcState {
   sra = SRA.SECOND_DRIVE_ABSENT as number;
@@ -111,54 +112,56 @@ const phase = vmstate<FdcState>({
 });
 
 /** The controller proper, nested as QEMU nests it: subsections belong to this one. */
-const controller = vmstate<FdcState>({
-  name: 'fdc',
-  version: 2,
-  fields: [
-    f.u8('sra'),
-    f.u8('srb'),
-    f.u8('dorSent', 'dor_vmstate'),
-    f.u8('tdr'),
-    f.u8('dsr'),
-    f.u8('msr'),
-    f.u8('status0'),
-    f.u8('status1'),
-    f.u8('status2'),
-    f.array('u8', 'fifo'),
-    f.u32('dataPos', 'data_pos'),
-    f.u32('dataLen', 'data_len'),
-    f.u8('dataState', 'data_state'),
-    f.u8('dataDir', 'data_dir'),
-    f.u8('eot'),
-    f.u8('timer0'),
-    f.u8('timer1'),
-    f.u8('precompensation', 'precomp_trk'),
-    f.u8('config'),
-    f.u8('lock'),
-    f.u8('powerDown', 'pwrd'),
-    f.equal('u8', 'numFloppies', 'num_floppies'),
-    f.structArray('drives', 'drives', drive, { since: 1 }),
-  ],
-  subsections: [resetSenses, resultTimer, phase],
-  derived: ['dor', 'current'],
-  preLoad(state) {
-    state.resetSenses = 0;
-    state.resultTimer = NEVER;
-    state.phase = 0;
-  },
-  postLoad(state) {
-    state.current = state.dorSent & DOR.SELECT;
-    state.dor = state.dorSent & ~DOR.SELECT;
-    if (state.phase < PHASE.COMMAND || state.phase > PHASE.RESULT) state.phase = visiblePhase(state);
-    if (state.dataDir > DIRECTION.VERIFY) state.dataDir = DIRECTION.WRITE;
-    if (state.resetSenses < 0) state.resetSenses = 0;
-  },
-  preSave(state) {
-    state.dorSent = state.dor | state.current;
-  },
-});
+const controller = (checkRate: boolean) =>
+  vmstate<FdcState>({
+    name: 'fdc',
+    version: 2,
+    fields: [
+      f.u8('sra'),
+      f.u8('srb'),
+      f.u8('dorSent', 'dor_vmstate'),
+      f.u8('tdr'),
+      f.u8('dsr'),
+      f.u8('msr'),
+      f.u8('status0'),
+      f.u8('status1'),
+      f.u8('status2'),
+      f.array('u8', 'fifo'),
+      f.u32('dataPos', 'data_pos'),
+      f.u32('dataLen', 'data_len'),
+      f.u8('dataState', 'data_state'),
+      f.u8('dataDir', 'data_dir'),
+      f.u8('eot'),
+      f.u8('timer0'),
+      f.u8('timer1'),
+      f.u8('precompensation', 'precomp_trk'),
+      f.u8('config'),
+      f.u8('lock'),
+      f.u8('powerDown', 'pwrd'),
+      f.equal('u8', 'numFloppies', 'num_floppies'),
+      f.structArray('drives', 'drives', drive(checkRate), { since: 1 }),
+    ],
+    subsections: [resetSenses, resultTimer, phase],
+    derived: ['dor', 'current'],
+    preLoad(state) {
+      state.resetSenses = 0;
+      state.resultTimer = NEVER;
+      state.phase = 0;
+    },
+    postLoad(state) {
+      state.current = state.dorSent & DOR.SELECT;
+      state.dor = state.dorSent & ~DOR.SELECT;
+      if (state.phase < PHASE.COMMAND || state.phase > PHASE.RESULT) state.phase = visiblePhase(state);
+      if (state.dataDir > DIRECTION.VERIFY) state.dataDir = DIRECTION.WRITE;
+      if (state.resetSenses < 0) state.resetSenses = 0;
+    },
+    preSave(state) {
+      state.dorSent = state.dor | state.current;
+    },
+  });
 
 const holder = fieldsOf<FdcState>();
 
 /** Section `fdc`. */
-export const fdcVmState = vmstate<FdcState>({ name: 'fdc', version: 2, fields: [holder.inline('state', controller)] });
+export const fdcVmState = (checkRate: boolean) =>
+  vmstate<FdcState>({ name: 'fdc', version: 2, fields: [holder.inline('state', controller(checkRate))] });

@@ -37,6 +37,8 @@ export interface FdcHost {
   readonly irq: IrqLine;
   readonly dma: FloppyDma | undefined;
   readonly channel: number;
+  /** A transfer at another rate than the disk's fails. */
+  readonly checkRate: boolean;
 }
 
 /** The 82077AA: registers, phases and results. Commands are in `fdc-commands.ts`, data transfers in `fdc-transfers.ts`. */

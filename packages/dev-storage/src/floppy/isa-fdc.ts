@@ -11,6 +11,7 @@ export interface IsaFdcProperties {
   typeA: string;
   typeB: string;
   fallback: string;
+  checkMediaRate: boolean;
 }
 
 /** A place for a floppy drive; what `ctx.slot` of `floppy` is. */
@@ -52,6 +53,12 @@ export const isaFdc = defineDevice<IsaFdcProperties>({
       default: '288',
       doc: 'what an auto drive without a disk is; 144 up to machine 2.5',
     },
+    checkMediaRate: {
+      name: 'check_media_rate',
+      type: 'bool',
+      default: true,
+      doc: "refuse a data rate that is not the disk's; off up to machine 1.0",
+    },
   },
   create(ctx, props): Device {
     // wiring
@@ -63,7 +70,7 @@ export const isaFdc = defineDevice<IsaFdcProperties>({
 
     // state
     const state = new FdcState();
-    const fdc = new Fdc(state, { clock: ctx.clock, log: ctx.log, irq, dma, channel: props.dma });
+    const fdc = new Fdc(state, { clock: ctx.clock, log: ctx.log, irq, dma, channel: props.dma, checkRate: props.checkMediaRate });
     const io = { ...fdc.registers };
     const shifted = (start: number) => ({
       read: (offset: number) => io.read(offset + start, 1),
@@ -94,7 +101,7 @@ export const isaFdc = defineDevice<IsaFdcProperties>({
     }
 
     return {
-      sections: [section(fdcVmState, state, { alias: props.iobase })],
+      sections: [section(fdcVmState(props.checkMediaRate), state, { alias: props.iobase })],
       services: { slot, cmosType: (unit) => fdc.drives[unit]?.cmosType ?? 0 } satisfies FloppyControllerService,
       reset() {
         fdc.resetController(false);

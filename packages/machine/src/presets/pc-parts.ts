@@ -172,7 +172,7 @@ function requestPin(composer: Composer, n: number, pic: ComposedDevice, ioApic: 
 /** Processors behind the first one, and the local APICs of all. */
 function addLocalApics(composer: Composer, bus: ApicBus, pic: PicService): ComposedDevice[] {
   const { machine } = composer;
-  composer.add(kvmvapic);
+  if (composer.resolve(apic).values.vapic) composer.add(kvmvapic);
   const services: ApicService[] = [];
   const devices = machine.processorDevices.map((processor, index) => {
     if (index > 0) composer.addInternal(`cpu${index}`, processor);

@@ -52,10 +52,13 @@ const processors: DevicePackage = { name: '@pagurus/cpu-wasm', types: [], compat
 /** Packages that every PC takes devices and history from. */
 export const pcPackages = [pcMachinePackage, processors, chipset, ps2, pci, storage, vgaPackage, net, virtio] as const;
 
-/** QEMU's `pc-i440fx-VERSION`: i440FX and PIIX3, devices as with `-nodefaults` plus the defaults that the configuration asks for. */
+/** From here on the name tells the chipset. */
+const FIRST_WITH_CHIPSET = '1.4';
+
+/** QEMU's `pc-i440fx-VERSION`, or `pc-VERSION` before 1.4: i440FX and PIIX3, devices as with `-nodefaults` plus the defaults that the configuration asks for. */
 export function pcI440fx(version: string, alias?: string): MachineType<PcProperties> {
   return defineMachine<PcProperties>({
-    name: `pc-i440fx-${version}`,
+    name: compareVersions(version, FIRST_WITH_CHIPSET) < 0 ? `pc-${version}` : `pc-i440fx-${version}`,
     doc: 'Standard PC (i440FX + PIIX, 1996)',
     version,
     ...(alias === undefined ? {} : { alias }),
