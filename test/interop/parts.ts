@@ -17,6 +17,8 @@ const succeeds = (action: () => void): boolean => {
 const PROBES = {
   qemu: () => spawnSync('qemu-system-i386', ['--version']).status === 0,
   seabios: () => existsSync('/usr/share/seabios/bios-256k.bin'),
+  /** binutils. */
+  objdump: () => spawnSync('objdump', ['--version']).status === 0,
   nasm: () => spawnSync('nasm', ['--version']).status === 0,
   /** Debian's kernels and busybox, fetched as packages. */
   guests: () => spawnSync('apt-get', ['--version']).status === 0 && spawnSync('dpkg-deb', ['--version']).status === 0,

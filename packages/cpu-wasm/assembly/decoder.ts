@@ -47,7 +47,7 @@ export let addressSize: u32 = 0;
 /** 0, 0xf2 or 0xf3. */
 export let repeat: u32 = 0;
 export let lock: bool = false;
-/** Segment override or -1. */
+/** Segment override or -1; in 64-bit mode FS and GS only, the other prefixes leave even those in force. */
 export let segmentOverride: i32 = -1;
 export let flatMode: bool = false;
 /** Offset of the instruction from the block's start, and of the one behind. */
@@ -82,6 +82,12 @@ export let opcodeMap: u32 = 0;
 export let mandatoryPrefix: u32 = 0;
 /** VEX.vvvv, not inverted. */
 export let thirdRegister: u32 = 0;
+/** Index of the decode table's entry, and whether the instruction is one: for the disassembler (listing.ts). */
+export let entryIndex: u32 = 0;
+export let sibByte: u32 = 0;
+export let valid: bool = true;
+/** It would be one but for LOCK. */
+export let named: bool = true;
 
 let next: u32 = 0;
 let length: u32 = 0;
@@ -150,10 +156,8 @@ export function stackKind(stack32: bool): u32 {
   return spaceOf(SS, stack32 ? 4 : 2);
 }
 
-/** In 64-bit mode ES, CS, SS and DS overrides are ignored. */
 @inline function segmentFor(standard: u32): u32 {
-  if (segmentOverride < 0 || (codeSize == MODE_64 && segmentOverride < FS)) return standard;
-  return u32(segmentOverride);
+  return segmentOverride < 0 ? standard : u32(segmentOverride);
 }
 /** Kind byte for implicit operands (string instructions, XLAT): always by segment. */
 export function implicitKind(standard: u32): u32 {
@@ -188,7 +192,7 @@ function decodeMemory(): void {
     let base = rm;
     let noBase = false;
     if (rm == 4) {
-      const sib = fetch8();
+      const sib = sibByte = fetch8();
       base = sib & 7;
       const index = ((sib >> 3) & 7) | ((rex & 2) << 2);
       if (index != 4) {
@@ -225,7 +229,6 @@ function sizeOf(code: u32): u32 {
 }
 
 let memoryDecoded: bool = false;
-let valid: bool = true;
 
 /** Decodes operand `n` of the entry; leaves its parts in `outKind` … */
 let outKind: u32 = 0;
@@ -331,10 +334,10 @@ export function decode(from: u32, to: u32, rec: u32, offset: u32): u32 {
     }
     let prefix = true;
     switch (byte) {
-      case 0x26: segmentOverride = ES; break;
-      case 0x2e: segmentOverride = CS; break;
-      case 0x36: segmentOverride = SS; break;
-      case 0x3e: segmentOverride = DS; break;
+      case 0x26: if (codeSize != MODE_64) segmentOverride = ES; break;
+      case 0x2e: if (codeSize != MODE_64) segmentOverride = CS; break;
+      case 0x36: if (codeSize != MODE_64) segmentOverride = SS; break;
+      case 0x3e: if (codeSize != MODE_64) segmentOverride = DS; break;
       case 0x64: segmentOverride = FS; break;
       case 0x65: segmentOverride = GS; break;
       case 0x66: prefix66 = true; break;
@@ -369,6 +372,7 @@ export function decode(from: u32, to: u32, rec: u32, offset: u32): u32 {
     }
   }
   mandatoryPrefix = repeat == 0xf3 ? 2 : repeat == 0xf2 ? 3 : prefix66 ? 1 : 0;
+  if (map == 0 && byte == 0x90 && rex & 1) mandatoryPrefix = 0; // XCHG with R8 is no PAUSE
   thirdRegister = 0;
   let vexValid = true;
   if (map == 0 && (byte == 0xc4 || byte == 0xc5) && m & MODE_PROTECTED && cursor < end && (codeSize == MODE_64 || load<u8>(cursor) >= 0xc0)) {
@@ -412,6 +416,7 @@ export function decode(from: u32, to: u32, rec: u32, offset: u32): u32 {
     }
     at = ENTRIES + (u32(load<u16>(at, 4)) + choice) * 8;
   }
+  entryIndex = (at - ENTRIES) >> 3;
   const flags: u32 = load<u8>(at, 6);
   if (flags & FLAG_MODRM) needModrm();
 
@@ -450,9 +455,11 @@ export function decode(from: u32, to: u32, rec: u32, offset: u32): u32 {
   }
   if (truncated) return tooShort(rec, to);
   length = cursor - begin;
+  valid = valid && vexValid;
+  named = valid;
   if (lock && !(flags & FLAG_LOCK && kind0 == OPERAND_E)) valid = false;
   if (memoryBase == PSEUDO_RIP) memoryDisplacement += offset + length;
-  if (!valid || !vexValid) {
+  if (!valid) {
     next = emitInvalid(rec);
     store<u8>(rec, u8(length), 7);
     return DECODED_STOP;
@@ -467,6 +474,7 @@ export function decode(from: u32, to: u32, rec: u32, offset: u32): u32 {
 function tooShort(rec: u32, to: u32): u32 {
   if (to - begin < 15 && end == to) return DECODED_TRUNCATED;
   length = 15;
+  named = false;
   next = emitTooLong(rec);
   store<u8>(rec, 15, 7);
   return DECODED_STOP;

@@ -168,6 +168,8 @@ export function fillPage(host: u32, byte: u32): void {
 
 // ---------------------------------------------------------------- for debuggers
 
+export { list } from './listing';
+
 /** Host address of a linear address that is present, or 0. Changes nothing. */
 export function translate(low: u32, high: u32): u32 {
   const linear = u64(low) | (u64(high) << 32);

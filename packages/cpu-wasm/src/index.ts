@@ -1,6 +1,7 @@
 export { compat } from './compat.js';
 export { Cpu, type CpuOptions } from './cpu.js';
 export { addressBits, type CpuidEntry, cpuidLookup, cpuidTable, signature } from './cpuid.js';
+export { type CodeBits, Disassembler, type Instruction, instructionText } from './disassembler/disassembler.js';
 export { FEATURE_BITS, type FeatureBit, type FeatureWord, FeatureWords, findFeature, isImplemented } from './features.js';
 export * as layout from './layout.js';
 export {

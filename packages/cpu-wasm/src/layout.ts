@@ -279,6 +279,8 @@ export const MAP_IO = 2;
 /** Scratch block (header and records) for code that is not cached, then 32 instruction bytes. */
 export const SCRATCH_BLOCK = 0x8000;
 export const SCRATCH_BYTES = 0xf000;
+/** What the `list` export found: see assembly/listing.ts. */
+export const LISTING = 0xf040;
 
 /** The module's static data: must end before {@link TLB}. */
 export const STATIC_BASE = 0x10000;

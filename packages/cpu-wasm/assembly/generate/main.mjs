@@ -145,6 +145,8 @@ const NEEDS_MODRM = new Set(['E', 'G', 'M', 'R', 'S', 'C', 'D']);
 const BIT = { L: 1, X: 2, O: 4, D: 8, F: 16, MODRM: 32 };
 
 const entries = [];
+/** For each entry the instruction as the disassembler shows it, or undefined. */
+const shownAt = [];
 const reserve = (count) => {
   const first = entries.length;
   for (let i = 0; i < count; i++) entries.push([0, 0, 0, 0, 0, 0, 0, 0]);
@@ -175,15 +177,17 @@ function place(at, rowsHere, level, modrm) {
     }
     return;
   }
+  if (rowsHere.length > 1) rowsHere = rowsHere.filter(({ flags }) => !flags.includes('B'));
   if (rowsHere.length > 1) throw new Error(`rows collide: ${JSON.stringify(rowsHere)}`);
   const [row] = rowsHere;
   const semantic = semanticNames.indexOf(row.mnemonic);
   if (semantic < 0) throw new Error(`no semantics for ${row.mnemonic}`);
   const operands = row.operands.map(formOf);
   let flags = modrm || row.operands.some((text) => FIXED[text] === undefined && NEEDS_MODRM.has((VECTOR[text[0]] ?? text)[0])) ? BIT.MODRM : 0;
-  for (const letter of row.flags) flags |= BIT[letter];
+  for (const letter of row.flags) flags |= BIT[letter] ?? 0;
   const feature = row.feature === undefined ? 0 : 1 + featureNames.indexOf(row.feature);
   entries[at] = [1, operands[0] ?? 0, operands[1] ?? 0, operands[2] ?? 0, semantic & 0xff, semantic >> 8, flags, feature];
+  shownAt[at] = row.shown;
 }
 
 reserve(6 * 256);
@@ -229,4 +233,18 @@ ${featureNames.map((name, i) => `    case ${i + 1}: return ${FEATURES[name][1]};
 }
 `,
 );
+// ---------------------------------------------------------------- the disassembler's table
+
+const shown = [...new Set(shownAt.filter((text) => text !== undefined))];
+const sources = new URL('../../src/generated/', import.meta.url);
+mkdirSync(sources, { recursive: true });
+writeFileSync(
+  new URL('shown.ts', sources),
+  `${HEAD}/** Instructions as the rows of isa.mjs show them: name and operands. */
+export const SHOWN: readonly string[] = ${JSON.stringify(shown)};
+/** For each entry of the decode table the index in {@link SHOWN}, or -1. */
+export const SHOWN_AT: readonly number[] = ${JSON.stringify(entries.map((_, i) => (shownAt[i] === undefined ? -1 : shown.indexOf(shownAt[i]))))};
+`,
+);
+
 console.log(`${microOps.length} micro-operations, ${helpers.length} helper calls, ${entries.length} decode entries, ${semanticNames.length} mnemonics`);

@@ -20,7 +20,9 @@ const LATER = {
   D4: ['paddq', 'sse2'], DA: ['pminub', 'sse'], DE: ['pmaxub', 'sse'], E0: ['pavgb', 'sse'], E3: ['pavgw', 'sse'], E4: ['pmulhuw', 'sse'],
   EA: ['pminsw', 'sse'], EE: ['pmaxsw', 'sse'], F4: ['pmuludq', 'sse2'], F6: ['psadbw', 'sse'], FB: ['psubq', 'sse2'],
 };
-for (const [opcode, name] of Object.entries(INTEGER)) add(`NP 0F ${opcode} ${name} Pq,Qq @mmx\n66 0F ${opcode} ${name} Vx,Wx @sse2`);
+/** These read half of their memory operand in the MMX form. */
+const HALF = new Set(['punpcklbw', 'punpcklwd', 'punpckldq']);
+for (const [opcode, name] of Object.entries(INTEGER)) add(`NP 0F ${opcode} ${name} Pq,${HALF.has(name) ? 'Qd' : 'Qq'} @mmx\n66 0F ${opcode} ${name} Vx,Wx @sse2`);
 for (const [opcode, [name, feature]] of Object.entries(LATER)) add(`NP 0F ${opcode} ${name} Pq,Qq @${feature}\n66 0F ${opcode} ${name} Vx,Wx @sse2`);
 ['sqrt', 'add', 'mul', 'sub', 'min', 'div', 'max'].forEach((name) => {
   const opcode = { sqrt: '51', add: '58', mul: '59', sub: '5C', min: '5D', div: '5E', max: '5F' }[name];
@@ -114,8 +116,8 @@ add(`
   F3 0F 5B cvttps2dq Vx,Wx @sse2
   66 0F 6C punpcklqdq Vx,Wx @sse2
   66 0F 6D punpckhqdq Vx,Wx @sse2
-  NP 0F 6E movd Pq,Ey @mmx
-  66 0F 6E movd Vx,Ey @sse2
+  NP 0F 6E movd=movd|movd|movq Pq,Ey @mmx
+  66 0F 6E movd=movd|movd|movq Vx,Ey @sse2
   NP 0F 6F movq Pq,Qq @mmx
   66 0F 6F movdqa Vx,Wx @sse2
   F3 0F 6F movdqu Vx,Wx @sse2
@@ -146,34 +148,34 @@ add(`
   F2 0F 7C haddps Vx,Wx @sse3
   66 0F 7D hsubpd Vx,Wx @sse3
   F2 0F 7D hsubps Vx,Wx @sse3
-  NP 0F 7E movd Ey,Pq @mmx
-  66 0F 7E movd Ey,Vx @sse2
+  NP 0F 7E movd=movd|movd|movq Ey,Pq @mmx
+  66 0F 7E movd=movd|movd|movq Ey,Vx @sse2
   F3 0F 7E movq Vx,Wq @sse2
   NP 0F 7F movq Qq,Pq @mmx
   66 0F 7F movdqa Wx,Vx @sse2
   F3 0F 7F movdqu Wx,Vx @sse2
-  NP 0F AE/0m fxsave M @fxsr
-  NP 0F AE/1m fxrstor M @fxsr
+  NP 0F AE/0m fxsave=fxsave|fxsave|fxsave64 M @fxsr
+  NP 0F AE/1m fxrstor=fxrstor|fxrstor|fxrstor64 M @fxsr
   F3 0F AE/0r rdfsbase Ey O @fsgsbase
   F3 0F AE/1r rdgsbase Ey O @fsgsbase
   F3 0F AE/2r wrfsbase Ey O @fsgsbase
   F3 0F AE/3r wrgsbase Ey O @fsgsbase
-  NP 0F AE/4m xsave M @xsave
-  NP 0F AE/5m xrstor M @xsave
-  NP 0F AE/6m xsaveopt M @xsaveopt
-  0F 01/2r.0 xgetbv @xsave
-  0F 01/2r.1 xsetbv @xsave
-  F3 0F C7/7r rdpid Ey @rdpid
-  NP 0F AE/2m ldmxcsr M @sse
-  NP 0F AE/3m stmxcsr M @sse
-  NP 0F C2 cmpps Vx,Wx,Ib @sse
-  66 0F C2 cmppd Vx,Wx,Ib @sse2
-  F3 0F C2 cmpss Vx,Wss,Ib @sse
-  F2 0F C2 cmpsd Vx,Wsd,Ib @sse2
-  NP 0F C4 pinsrw Pq,Ed,Ib @sse
-  66 0F C4 pinsrw Vx,Ed,Ib @sse2
-  NP 0F C5r pextrw Gy,Qq,Ib @sse
-  66 0F C5r pextrw Gy,Wx,Ib @sse2
+  NP 0F AE/4m xsave=xsave|xsave|xsave64 M @xsave
+  NP 0F AE/5m xrstor=xrstor|xrstor|xrstor64 M @xsave
+  NP 0F AE/6m xsaveopt=xsaveopt|xsaveopt|xsaveopt64 M @xsaveopt
+  NP 0F 01/2r.0 xgetbv @xsave
+  NP 0F 01/2r.1 xsetbv @xsave
+  F3 0F C7/7r rdpid=:Rs Ey @rdpid
+  NP 0F AE/2m ldmxcsr=:Md M @sse
+  NP 0F AE/3m stmxcsr=:Md M @sse
+  NP 0F C2 cmpps=cmp?ps Vx,Wx,Ib @sse
+  66 0F C2 cmppd=cmp?pd Vx,Wx,Ib @sse2
+  F3 0F C2 cmpss=cmp?ss Vx,Wss,Ib @sse
+  F2 0F C2 cmpsd=cmp?sd Vx,Wsd,Ib @sse2
+  NP 0F C4 pinsrw=:Pq,Edw,Ib Pq,Ed,Ib @sse
+  66 0F C4 pinsrw=:Vx,Edw,Ib Vx,Ed,Ib @sse2
+  NP 0F C5r pextrw=:Gd,Qq,Ib Gy,Qq,Ib @sse
+  66 0F C5r pextrw=:Gd,Wx,Ib Gy,Wx,Ib @sse2
   NP 0F C6 shufps Vx,Wx,Ib @sse
   66 0F C6 shufpd Vx,Wx,Ib @sse2
   66 0F D0 addsubpd Vx,Wx @sse3
@@ -188,12 +190,12 @@ add(`
   F2 0F E6 cvtpd2dq Vx,Wx @sse2
   NP 0F E7m movntq Qq,Pq @sse
   66 0F E7m movntdq Wx,Vx @sse2
-  F2 0F F0m lddqu Vx,Wx @sse3
+  F2 0F F0m lddqu=:Vx,M Vx,Wx @sse3
   NP 0F F7r maskmovq Pq,Qq @sse
   66 0F F7r maskmovdqu Vx,Wx @sse2
-  66 0F 38 10 pblendvb Vx,Wx @sse41
-  66 0F 38 14 blendvps Vx,Wx @sse41
-  66 0F 38 15 blendvpd Vx,Wx @sse41
+  66 0F 38 10 pblendvb=:Vx,Wx,xmm0 Vx,Wx @sse41
+  66 0F 38 14 blendvps=:Vx,Wx,xmm0 Vx,Wx @sse41
+  66 0F 38 15 blendvpd=:Vx,Wx,xmm0 Vx,Wx @sse41
   66 0F 38 17 ptest Vx,Wx @sse41
   66 0F 38 28 pmuldq Vx,Wx @sse41
   66 0F 38 29 pcmpeqq Vx,Wx @sse41
@@ -215,26 +217,26 @@ add(`
   66 0F 38 DD aesenclast Vx,Wx @aes
   66 0F 38 DE aesdec Vx,Wx @aes
   66 0F 38 DF aesdeclast Vx,Wx @aes
-  NP 0F 38 F0m movbe Gv,M @movbe
-  66 0F 38 F0m movbe Gv,M @movbe
+  NP 0F 38 F0m movbe=:Gv,Mv Gv,M @movbe
+  66 0F 38 F0m movbe=:Gv,Mv Gv,M @movbe
   F2 0F 38 F0 crc32 Gy,Eb @sse42
-  NP 0F 38 F1m movbe M,Gv @movbe
-  66 0F 38 F1m movbe M,Gv @movbe
+  NP 0F 38 F1m movbe=:Mv,Gv M,Gv @movbe
+  66 0F 38 F1m movbe=:Mv,Gv M,Gv @movbe
   F2 0F 38 F1 crc32 Gy,Ev @sse42
   66 0F 38 F6 adcx Gy,Ey @adx
   F3 0F 38 F6 adox Gy,Ey @adx
-  VEX NP 0F 38 F2 andn Gy,Ey @bmi1
-  VEX NP 0F 38 F3/1 blsr Ey @bmi1
-  VEX NP 0F 38 F3/2 blsmsk Ey @bmi1
-  VEX NP 0F 38 F3/3 blsi Ey @bmi1
-  VEX NP 0F 38 F5 bzhi Gy,Ey @bmi2
-  VEX F3 0F 38 F5 pext Gy,Ey @bmi2
-  VEX F2 0F 38 F5 pdep Gy,Ey @bmi2
-  VEX F2 0F 38 F6 mulx Gy,Ey @bmi2
-  VEX NP 0F 38 F7 bextr Gy,Ey @bmi1
-  VEX 66 0F 38 F7 shlx Gy,Ey @bmi2
-  VEX F3 0F 38 F7 sarx Gy,Ey @bmi2
-  VEX F2 0F 38 F7 shrx Gy,Ey @bmi2
+  VEX NP 0F 38 F2 andn=:Gy,By,Ey Gy,Ey @bmi1
+  VEX NP 0F 38 F3/1 blsr=:By,Ey Ey @bmi1
+  VEX NP 0F 38 F3/2 blsmsk=:By,Ey Ey @bmi1
+  VEX NP 0F 38 F3/3 blsi=:By,Ey Ey @bmi1
+  VEX NP 0F 38 F5 bzhi=:Gy,Ey,By Gy,Ey @bmi2
+  VEX F3 0F 38 F5 pext=:Gy,By,Ey Gy,Ey @bmi2
+  VEX F2 0F 38 F5 pdep=:Gy,By,Ey Gy,Ey @bmi2
+  VEX F2 0F 38 F6 mulx=:Gy,By,Ey Gy,Ey @bmi2
+  VEX NP 0F 38 F7 bextr=:Gy,Ey,By Gy,Ey @bmi1
+  VEX 66 0F 38 F7 shlx=:Gy,Ey,By Gy,Ey @bmi2
+  VEX F3 0F 38 F7 sarx=:Gy,Ey,By Gy,Ey @bmi2
+  VEX F2 0F 38 F7 shrx=:Gy,Ey,By Gy,Ey @bmi2
   VEX F2 0F 3A F0 rorx Gy,Ey,Ib @bmi2
   66 0F 3A 08 roundps Vx,Wx,Ib @sse41
   66 0F 3A 09 roundpd Vx,Wx,Ib @sse41
@@ -245,19 +247,19 @@ add(`
   66 0F 3A 0E pblendw Vx,Wx,Ib @sse41
   NP 0F 3A 0F palignr Pq,Qq,Ib @ssse3
   66 0F 3A 0F palignr Vx,Wx,Ib @ssse3
-  66 0F 3A 14 pextrb Ed,Vx,Ib @sse41
-  66 0F 3A 15 pextrw Ed,Vx,Ib @sse41
-  66 0F 3A 16 pextrd Ey,Vx,Ib @sse41
+  66 0F 3A 14 pextrb=:Edb,Vx,Ib Ed,Vx,Ib @sse41
+  66 0F 3A 15 pextrw=:Edw,Vx,Ib Ed,Vx,Ib @sse41
+  66 0F 3A 16 pextrd=pextrd|pextrd|pextrq Ey,Vx,Ib @sse41
   66 0F 3A 17 extractps Ed,Vx,Ib @sse41
-  66 0F 3A 20 pinsrb Vx,Ed,Ib @sse41
+  66 0F 3A 20 pinsrb=:Vx,Edb,Ib Vx,Ed,Ib @sse41
   66 0F 3A 21 insertps Vx,Wss,Ib @sse41
-  66 0F 3A 22 pinsrd Vx,Ey,Ib @sse41
+  66 0F 3A 22 pinsrd=pinsrd|pinsrd|pinsrq Vx,Ey,Ib @sse41
   66 0F 3A 40 dpps Vx,Wx,Ib @sse41
   66 0F 3A 41 dppd Vx,Wx,Ib @sse41
   66 0F 3A 42 mpsadbw Vx,Wx,Ib @sse41
-  66 0F 3A 44 pclmulqdq Vx,Wx,Ib @pclmulqdq
-  66 0F 3A 60 pcmpestrm Vx,Wx,Ib @sse42
-  66 0F 3A 61 pcmpestri Vx,Wx,Ib @sse42
+  66 0F 3A 44 pclmulqdq=pclmul?qdq Vx,Wx,Ib @pclmulqdq
+  66 0F 3A 60 pcmpestrm=pcmpestrm|pcmpestrm|pcmpestrmq Vx,Wx,Ib @sse42
+  66 0F 3A 61 pcmpestri=pcmpestri|pcmpestri|pcmpestriq Vx,Wx,Ib @sse42
   66 0F 3A 62 pcmpistrm Vx,Wx,Ib @sse42
   66 0F 3A 63 pcmpistri Vx,Wx,Ib @sse42
   66 0F 3A DF aeskeygenassist Vx,Wx,Ib @aes
