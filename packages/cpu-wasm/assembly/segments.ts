@@ -149,8 +149,7 @@ export function loadTaskRegister(selector: u32): void {
   if (type != 9 && (type != 1 || longMode())) gp(code);
   if (longMode() && !fetchUpper(selector)) gp(code);
   if (!(high & DESC_P)) faultCode(NP, code);
-  high |= 0x200; // busy
-  systemStore<u32>(at + 4, high);
+  systemStore<u32>(at + 4, high | 0x200); // busy in memory; the cached type stays "available", as QEMU sends it and insists on it
   loadSystem(TR, selector);
 }
 

@@ -102,7 +102,8 @@ export function taskSwitch(sel: u32, how: u32, ext: u32, back: u64, hasCode: boo
 
   // the switch: from here on faults happen in the new task
   leaveTo(u64(newEip));
-  setSegment(TR, sel, newBase, newLimit, newHigh | 0x200);
+  // cached as available, see loadTaskRegister
+  setSegment(TR, sel, newBase, newLimit, newHigh & ~0x200);
   store<u64>(CR0, load<u64>(CR0) | CR0_TS);
   if (wide && cr0() & CR0_PG && !(cr4() & CR4_PAE)) {
     store<u64>(CR3, u64(newCr3));

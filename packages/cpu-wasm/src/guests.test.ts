@@ -61,13 +61,12 @@ function board(model: string, target: Target, rom: Uint8Array): { cpu: Cpu; cons
 }
 
 /**
- * Where hardware and QEMU 7.2 part, we go with hardware: loading CS marks its descriptor accessed, the cached TSS is busy, FSQRT of a negative number
- * leaves C2 alone, a Pentium II has CR4.OSFXSR. For the comparison all four get QEMU's values.
+ * Where hardware and QEMU 7.2 part, we go with hardware: loading CS marks its descriptor accessed, FSQRT of a negative number leaves
+ * C2 alone, a Pentium II has CR4.OSFXSR. For the comparison all three get QEMU's values.
  */
 function asQemu(state: CpuState, model: string | null = null): CpuState {
   const result = Object.assign(new CpuState(state.target), state);
   result.segments[1]!.flags &= ~SEGMENT.ACCESSED;
-  result.tr.flags &= ~0x200;
   result.fpuStatus |= 0x400;
   if (model === 'pentium2') {
     result.cr4 = Number(result.cr4) & ~CR4.OSFXSR;
