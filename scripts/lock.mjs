@@ -1,7 +1,8 @@
 // npm run lock: writes vmstate.lock.json of every device package. npm run lock:check: compares; any difference is an error, and so is a
-// changeset that asks for less than the change needs (since the last release of the package, where there is a tag of one).
+// changeset that asks for less than the change needs. The change is counted from what {@link previousLock} finds in the history.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from './build.mjs';
@@ -21,11 +22,11 @@ export function changesetBumps(texts) {
 }
 
 /** What a package's changesets lack, in words; undefined if nothing. Below version 1 a break is a minor release. */
-export function missingBump(name, version, needed, bumps) {
+export function missingBump(name, version, needed, bumps, since = 'the last release') {
   const least = needed === 'major' && version.startsWith('0.') ? 'minor' : needed;
   const given = bumps[name] ?? 'none';
   if (BUMPS.indexOf(given) >= BUMPS.indexOf(least)) return undefined;
-  return `${name}: the changes since the last release need a ${least} changeset, there is ${given === 'none' ? 'none' : `a ${given} one`} (npm run changeset)`;
+  return `${name}: the changes since ${since} need a ${least} changeset, there is ${given === 'none' ? 'none' : `a ${given} one`} (npm run changeset)`;
 }
 
 function changesets() {
@@ -36,10 +37,26 @@ function changesets() {
     .map((name) => readFileSync(join(folder, name), 'utf8'));
 }
 
-/** A package's lock as it was released last, or undefined before the first release. */
-function releasedLock(name, version, path) {
-  const result = spawnSync('git', ['show', `${name}@${version}:${path}`], { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 26 });
+function git(root, ...args) {
+  const result = spawnSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 });
   return result.status === 0 ? result.stdout : undefined;
+}
+
+/**
+ * What a package's lock is compared with: its last release (the tag that changesets makes, `NAME@VERSION`); before the first release where
+ * this branch left the main one (`base`, or the merge base with origin/main or main); on the main branch the commit before.
+ * @returns { since, text }, undefined where the history has no such lock: a new package, a clone without history.
+ */
+export function previousLock(root, { name, version, path }, base) {
+  const commits = [`refs/tags/${name}@${version}`];
+  const head = git(root, 'rev-parse', 'HEAD')?.trim();
+  const bases = [base, ...['origin/main', 'main'].map((branch) => git(root, 'merge-base', 'HEAD', branch)?.trim())];
+  commits.push(bases.find((commit) => commit && commit !== head) ?? 'HEAD^');
+  for (const since of commits) {
+    const text = git(root, 'show', `${since}:${path}`);
+    if (text !== undefined) return { since: since.replace('refs/tags/', ''), text };
+  }
+  return undefined;
 }
 
 async function main(check) {
@@ -68,16 +85,48 @@ async function main(check) {
         complain(`${name}: not written; frozen machine versions must send what they sent (--force writes it all the same)`);
       else writeFileSync(path, cli.packLock(lock));
     }
-    const released = releasedLock(name, version, `packages/${folder}/${cli.LOCK_FILE}`);
-    if (released === undefined) continue;
-    const lacking = missingBump(name, version, minimumBump(compareLocks(cli.unpackLock(released, path), lock)), bumps);
-    if (check && lacking) complain(lacking);
+    if (!check) continue;
+    const previous = previousLock(ROOT, { name, version, path: `packages/${folder}/${cli.LOCK_FILE}` }, process.env.PAGURUS_BASE);
+    if (previous === undefined) {
+      console.error(`${name}: no lock in the history to compare with`);
+      continue;
+    }
+    const since = compareLocks(cli.unpackLock(previous.text, `${previous.since}:${path}`), lock);
+    const lacking = missingBump(name, version, minimumBump(since), bumps, previous.since);
+    if (lacking) complain(`${cli.differencesText(name, since)}\n${lacking}`);
   }
   if (wrong > 0) process.exit(1);
   console.error(check ? 'lock: every device package is as locked' : 'lock: written');
 }
 
-/** The part that a repository without releases never comes to. */
+/** A history with a release, a branch and neither. */
+function historyCases() {
+  const root = mkdtempSync(join(tmpdir(), 'pagurus-lock-'));
+  const pack = { name: '@pagurus/dev-a', version: '0.1.0', path: 'lock.json' };
+  const run = (...args) => git(root, '-c', 'user.name=t', '-c', 'user.email=t@t', ...args);
+  const commit = (text) => {
+    writeFileSync(join(root, 'lock.json'), text);
+    run('add', '.');
+    run('commit', '-q', '-m', text);
+  };
+  const found = (base) => previousLock(root, pack, base)?.text;
+  try {
+    run('init', '-q', '-b', 'main');
+    const cases = [[found(), undefined]];
+    for (const text of ['one', 'two', 'three']) commit(text);
+    cases.push([found(), 'two']);
+    run('checkout', '-q', '-b', 'mine');
+    for (const text of ['four', 'five']) commit(text);
+    cases.push([found(), 'three'], [found('HEAD~3'), 'two']);
+    run('tag', '@pagurus/dev-a@0.1.0', 'HEAD~4');
+    cases.push([found(), 'one'], [previousLock(root, { ...pack, path: 'none' }), undefined]);
+    return cases;
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+/** What a history without releases, branches or breaks never comes to. */
 function selfTest() {
   const bumps = changesetBumps([
     "---\n'@pagurus/dev-a': patch\n'@pagurus/dev-b': minor\n---\ntext: major\n",
@@ -92,6 +141,7 @@ function selfTest() {
     [missingBump('@pagurus/dev-a', '1.0.0', 'major', bumps)?.includes('need a major changeset, there is a minor one'), true],
     [missingBump('@pagurus/dev-c', '1.0.0', 'patch', bumps)?.includes('there is none'), true],
     [missingBump('@pagurus/dev-c', '1.0.0', 'none', bumps), undefined],
+    ...historyCases(),
   ];
   const failed = cases.filter(([got, expected]) => got !== expected);
   for (const [got, expected] of failed) console.error(`lock self-test: ${got} instead of ${expected}`);
