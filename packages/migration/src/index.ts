@@ -48,6 +48,6 @@ export { type ReturnMessage, readReturnMessage, writePong, writeShut } from './r
 export { type RewriteOptions, Rewriter, rewrittenVmdesc } from './rewrite.js';
 export { catalogueEntry, catalogueOf, type SectionCatalogue } from './section-decoder.js';
 export type { MigrationInfo, MigrationRamInfo, MigrationStatus } from './statistics.js';
-export { findVmdesc, formatJson, parseVmdesc } from './vmdesc.js';
+export { type FilterNote, filterNotes, findVmdesc, formatJson, parseVmdesc } from './vmdesc.js';
 export { StreamWriter } from './writer.js';
 export { applyXbzrle, decodeXbzrle, encodeXbzrleRuns, XbzrleError, type XbzrleRun } from './xbzrle.js';

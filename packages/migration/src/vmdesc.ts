@@ -37,6 +37,23 @@ export function parseVmdesc(text: string): Vmdesc | undefined {
   }
 }
 
+/** A line of what filters did to a stream on its way, as {@link Rewriter} writes it into the description. */
+export interface FilterNote {
+  readonly filter: string;
+  readonly section: string;
+  readonly text: string;
+}
+
+/** What filters did to a stream, where its description says so. Entries of another form are left out: it is untrusted. */
+export function filterNotes(vmdesc: Vmdesc | undefined): FilterNote[] {
+  const { filters } = (vmdesc ?? {}) as { filters?: unknown };
+  return (Array.isArray(filters) ? (filters as Partial<FilterNote>[]) : []).flatMap((note) => {
+    const { filter, section, text } = note ?? {};
+    const whole = typeof filter === 'string' && typeof section === 'string' && typeof text === 'string';
+    return whole ? [{ filter, section, text }] : [];
+  });
+}
+
 /**
  * Finds the description of a section. Old machines send several sections of one name and instance (`isa-ide`): the `occurrence`-th
  * (from 0) has the entry of that number, or the last one.

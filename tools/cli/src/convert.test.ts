@@ -169,6 +169,9 @@ describe('pagurus convert --filter', () => {
     expect(after.size).toBe(before.size - 1);
     const { filters } = findVmdesc(readFileSync(output))!.vmdesc as unknown as { filters: Provenance[] };
     expect(filters).toContainEqual({ filter: 'mine', step: 1, section: 'port92', text: 'outport is now first' });
+    let shown = '';
+    expect(await main(['inspect', output], { out: (part) => (shown += part), error: () => {} })).toBe(0);
+    expect(shown).toContain('rewritten       mine: hpet: section is now our-hpet');
     // And away again: the same sections as before, in every encoding.
     const undo = filter(
       { do: 'drop', section: 'port92', path: ['second'] },

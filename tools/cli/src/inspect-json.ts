@@ -1,5 +1,6 @@
 import {
   capabilitiesOf,
+  filterNotes,
   type InspectedEntry,
   type InspectedSection,
   type Inspection,
@@ -12,6 +13,7 @@ import {
  */
 export function inspectionJson(inspection: Inspection, sections?: readonly InspectedSection[]): string {
   const { configuration, ram } = inspection;
+  const notes = filterNotes(inspection.vmdesc);
   const uuid = configuration?.subsections.find((subsection) => subsection.name === 'configuration/uuid');
   return exactJson({
     version: inspection.version,
@@ -36,6 +38,7 @@ export function inspectionJson(inspection: Inspection, sections?: readonly Inspe
       })),
     },
     sections: (sections ?? inspection.entries).map(entryJson),
+    filters: notes.length > 0 ? notes : undefined,
     warnings: inspection.warnings,
     problems: inspection.problems.length > 0 ? inspection.problems.map(errorJson) : undefined,
     error: inspection.error && errorJson(inspection.error),

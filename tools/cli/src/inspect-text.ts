@@ -1,6 +1,7 @@
 import {
   type Command,
   capabilitiesOf,
+  filterNotes,
   hex,
   type InspectedEntry,
   type InspectedSection,
@@ -54,6 +55,8 @@ function head(inspection: Inspection): string[] {
     if (subsection.name === 'configuration/target-page-bits') lines.push(`page bits       ${subsection.pageBits}`);
   }
   if (sectionFooters !== undefined) lines.push(`section footers ${sectionFooters ? 'yes' : 'no'}`);
+  for (const { filter, section, text } of filterNotes(inspection.vmdesc))
+    lines.push(printable(`rewritten       ${filter}: ${section}: ${text}`));
   return lines;
 }
 
@@ -196,4 +199,9 @@ function commandText(command: Command): string {
 
 function bytes(count: number): string {
   return `${hex(count)} bytes (${(count / 2 ** 20).toFixed(1)} MiB)`;
+}
+
+/** Names come from the stream; nothing of them may move a terminal's cursor. */
+function printable(text: string): string {
+  return text.replace(/[^ -~]/g, '?');
 }
