@@ -1,6 +1,7 @@
 export * from './compat.js';
 export * from './composer.js';
 export * from './config.js';
+export { isLinuxKernel } from './loader/index.js';
 export * from './machine.js';
 export * from './machine-type.js';
 export * from './presets/index.js';

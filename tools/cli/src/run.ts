@@ -4,6 +4,7 @@ import { errorLine, loadCpuModule, MigrationController, MonitorSession, realTime
 import {
   createMachine,
   findMachineType,
+  isLinuxKernel,
   type Machine,
   type MachineConfig,
   type MachineType,
@@ -31,8 +32,6 @@ export interface CommandHost {
 
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 const VGA_ROM = 'vgabios-stdvga.bin';
-/** Boots a kernel after firmware. */
-const KERNEL_ROM = 'linuxboot_dma.bin';
 
 /**
  * `pagurus run`: puts a machine together, runs it until it ends, cleans up.
@@ -125,18 +124,11 @@ function machineConfig(
     if (path !== undefined) roms[VGA_ROM] = readOptionFile('vga', path);
     else if (!image) host.error(`-vga std: no '${VGA_ROM}' found, the adapter has no firmware (Debian: package seabios)`);
   }
-  if (image && options.bios !== undefined) {
-    const path = findDataFile(KERNEL_ROM, options.dataFolders);
-    if (path === undefined)
-      host.error(
-        `-kernel: no '${KERNEL_ROM}' found, the kernel is booted without the firmware (Debian: package qemu-system-data)`,
-      );
-    else roms[KERNEL_ROM] = readOptionFile('kernel', path);
-  }
-  const firmware =
-    image && options.bios === undefined
-      ? undefined
-      : readFirmware(options.bios, options.dataFolders, type.name === 'isapc' ? 'bios.bin' : 'bios-256k.bin');
+  // A kernel can do without firmware; a Multiboot kernel never meets it.
+  const standard = type.name === 'isapc' ? 'bios.bin' : 'bios-256k.bin';
+  const needed = !image || options.bios !== undefined;
+  const wanted = needed || (isLinuxKernel(image) && findDataFile(standard, options.dataFolders) !== undefined);
+  const firmware = wanted ? readFirmware(options.bios, options.dataFolders, standard) : undefined;
   const devices = [...options.devices, ...drives.devices];
   const chardevs: Record<string, object> = { ...consoles.byId };
   if (consoles.debugcon) {

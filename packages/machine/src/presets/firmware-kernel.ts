@@ -1,11 +1,11 @@
 import type { FwCfgService } from '@pagurus/dev-chipset';
 import type { Composer } from '../composer.js';
-import { isLinuxKernel } from '../loader/index.js';
+import { linuxRom } from '../loader/linux-rom.js';
 import { MachineError } from '../machine-type.js';
 import { littleEndian } from './firmware-data.js';
 import type { MemoryLayout } from './pc-parts.js';
 
-/** fw_cfg keys from which the option ROM takes a kernel. [QEMU: docs/specs/fw_cfg; the ROM linuxboot_dma.bin] */
+/** fw_cfg keys from which the option ROM takes a kernel; those of QEMU's fw_cfg specification. */
 const KEY = {
   KERNEL_ADDRESS: 0x07,
   KERNEL_SIZE: 0x08,
@@ -43,17 +43,16 @@ const CAN_USE_HEAP = 0x80;
 const SECTOR = 512;
 const PAGE = 4096;
 
-/** Option ROM that boots what {@link offerKernel} put into fw_cfg. */
-export const KERNEL_ROM = 'linuxboot_dma.bin';
+/** QEMU's names of the option ROM that boots what {@link offerKernel} put into fw_cfg; ours is the same for both interfaces. */
+const ROM_NAME = { DMA: 'linuxboot_dma.bin', PORTS: 'linuxboot.bin' } as const;
 
 /**
  * `-kernel` beside firmware: the kernel's parts as fw_cfg items and the option ROM that boots them, so that the kernel finds what firmware
  * leaves behind (ACPI tables, programmed chipset).
  * @throws {MachineError} for a kernel that has no real-mode entry.
  */
-export function offerKernel(composer: Composer, fwCfg: FwCfgService, rom: Uint8Array, layout: MemoryLayout): void {
+export function offerKernel(composer: Composer, fwCfg: FwCfgService, layout: MemoryLayout): void {
   const { image, initrd, commandLine = '' } = composer.config.kernel!;
-  if (!isLinuxKernel(image)) throw new MachineError('the kernel is not a Linux bzImage; firmware boots no other');
   const header = new DataView(image.buffer, image.byteOffset, image.byteLength);
   const version = header.getUint16(HEADER.VERSION, true);
   const setupSize = ((image[HEADER.SETUP_SECTORS]! || 4) + 1) * SECTOR;
@@ -96,5 +95,8 @@ export function offerKernel(composer: Composer, fwCfg: FwCfgService, rom: Uint8A
     number(KEY.INITRD_SIZE, size);
     fwCfg.addBytes(KEY.INITRD_DATA, initrd);
   }
-  fwCfg.addFile(`genroms/${KERNEL_ROM}`, rom);
+  const name = fwCfg.dmaEnabled ? ROM_NAME.DMA : ROM_NAME.PORTS;
+  fwCfg.addFile(`genroms/${name}`, linuxRom());
+  // Before any disk.
+  fwCfg.addFile('bootorder', new TextEncoder().encode(`/rom@genroms/${name}\0`));
 }

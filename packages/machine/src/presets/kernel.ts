@@ -1,8 +1,8 @@
 import type { FwCfgService } from '@pagurus/dev-chipset';
 import type { Composer } from '../composer.js';
-import { loadKernel } from '../loader/index.js';
+import { isLinuxKernel, loadKernel } from '../loader/index.js';
 import type { SystemMemory } from '../system-memory.js';
-import { KERNEL_ROM, offerKernel } from './firmware-kernel.js';
+import { offerKernel } from './firmware-kernel.js';
 import type { MemoryLayout } from './pc-parts.js';
 
 /** Local APIC registers. [SDM] volume 3, "Local APIC Register Address Map" */
@@ -19,16 +19,15 @@ function virtualWire(memory: SystemMemory): void {
 }
 
 /**
- * Direct kernel boot (`-kernel`): after every reset the loader's bytes lie in RAM and the CPU stands at the kernel's entry; with firmware
- * and the option ROM for it, firmware boots the kernel.
+ * `-kernel`: firmware boots a Linux kernel by our option ROM. Without firmware, and a Multiboot kernel always, it is booted directly: after
+ * every reset the loader's bytes lie in RAM and the CPU stands at the kernel's entry.
  * @throws {BootError} {@link MachineError} at composition for an image that cannot be booted.
  */
 export function bootKernel(composer: Composer, layout: MemoryLayout, fwCfg: FwCfgService): void {
-  const { kernel, firmware, roms } = composer.config;
+  const { kernel, firmware } = composer.config;
   if (!kernel) return;
-  const rom = roms?.[KERNEL_ROM];
-  if (firmware && rom && fwCfg.dmaEnabled) {
-    offerKernel(composer, fwCfg, rom, layout);
+  if (firmware && isLinuxKernel(kernel.image)) {
+    offerKernel(composer, fwCfg, layout);
     return;
   }
   const image = loadKernel({
