@@ -65,6 +65,9 @@ export function addMemory(composer: Composer, biosSize: number = ISA_BIOS.LENGTH
   const layout = splitMemory(composer.memorySize);
   const ram = memory.allocate('pc.ram', composer.memorySize);
   memory.addRam(0, Math.min(layout.below4g, 0xa0000), ram, 0, 'ram', { name: 'ram-below-640k' });
+  // Behind the screen's window; without a display adapter it is plain RAM.
+  const window = Math.min(layout.below4g, 0xc0000) - 0xa0000;
+  if (window > 0) memory.addRam(0xa0000, window, ram, 0xa0000, 'ram', { name: 'ram-behind-vga', priority: -1 });
   if (layout.below4g > MIB) memory.addRam(MIB, layout.below4g - MIB, ram, MIB, 'ram', { name: 'ram-below-4g' });
   if (layout.above4g > 0) memory.addRam(FOUR_GIB, layout.above4g, ram, layout.below4g, 'ram', { name: 'ram-above-4g' });
 
