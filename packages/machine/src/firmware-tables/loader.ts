@@ -4,9 +4,9 @@ import { ascii, concat, u8, u32 } from './bytes.js';
  * The script by which firmware places the tables in memory and completes them: fw_cfg file `etc/table-loader`, one command in 128 bytes.
  * File names have 56 bytes, numbers are little-endian.
  */
-const ENTRY = 128;
-const FILE_NAME = 56;
-const COMMAND = { ALLOCATE: 1, ADD_POINTER: 2, ADD_CHECKSUM: 3 } as const;
+export const LOADER_ENTRY = 128;
+export const LOADER_FILE_NAME = 56;
+export const LOADER_COMMAND = { ALLOCATE: 1, ADD_POINTER: 2, ADD_CHECKSUM: 3 } as const;
 
 /** Where a file goes: anywhere below 4 GiB, or 0xe0000 to 0xfffff, where guests look for the root pointer. */
 const ZONE = { high: 1, 'f-segment': 2 } as const;
@@ -17,17 +17,17 @@ export class LoaderScript {
 
   /** Reads `file` into memory at a multiple of `alignment`. */
   allocate(file: string, alignment: number, zone: keyof typeof ZONE): void {
-    this.add(COMMAND.ALLOCATE, fileName(file), u32(alignment), u8(ZONE[zone]));
+    this.add(LOADER_COMMAND.ALLOCATE, fileName(file), u32(alignment), u8(ZONE[zone]));
   }
 
   /** The number of four bytes at `offset` of `file` is an offset in `target`: adds its address. */
   addPointer(file: string, offset: number, target: string): void {
-    this.add(COMMAND.ADD_POINTER, fileName(file), fileName(target), u32(offset), u8(4));
+    this.add(LOADER_COMMAND.ADD_POINTER, fileName(file), fileName(target), u32(offset), u8(4));
   }
 
   /** Puts the checksum of `length` bytes from `start` to `offset`. */
   addChecksum(file: string, offset: number, start: number, length: number): void {
-    this.add(COMMAND.ADD_CHECKSUM, fileName(file), u32(offset), u32(start), u32(length));
+    this.add(LOADER_COMMAND.ADD_CHECKSUM, fileName(file), u32(offset), u32(start), u32(length));
   }
 
   encode(): Uint8Array {
@@ -35,7 +35,7 @@ export class LoaderScript {
   }
 
   private add(command: number, ...contents: readonly Uint8Array[]): void {
-    const entry = new Uint8Array(ENTRY);
+    const entry = new Uint8Array(LOADER_ENTRY);
     entry.set(concat(u32(command), ...contents));
     this.entries.push(entry);
   }
@@ -43,6 +43,6 @@ export class LoaderScript {
 
 /** @throws {RangeError} for a name without room for its final zero. */
 function fileName(name: string): Uint8Array {
-  if (name.length >= FILE_NAME) throw new RangeError(`'${name}' is too long for a file name of the loader`);
-  return ascii(name, FILE_NAME);
+  if (name.length >= LOADER_FILE_NAME) throw new RangeError(`'${name}' is too long for a file name of the loader`);
+  return ascii(name, LOADER_FILE_NAME);
 }

@@ -63,6 +63,8 @@ export interface BootRequest {
   readonly kernelName?: string;
   /** Bytes of RAM from address 0 on, below 4 GiB. */
   readonly below4g: number;
+  /** Linux: bytes at the end of that which are taken (firmware tables). Default 0. */
+  readonly reserved?: number;
   /** Bytes of RAM from 4 GiB on. Default 0. */
   readonly above4g?: number;
 }

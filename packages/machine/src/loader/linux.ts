@@ -79,7 +79,8 @@ export function isLinuxKernel(kernel: Uint8Array): boolean {
  * @throws {BootError}
  */
 export function loadLinux(request: BootRequest): BootImage {
-  const { kernel, below4g, above4g = 0 } = request;
+  const { kernel, above4g = 0, reserved = 0 } = request;
+  const below4g = request.below4g - reserved;
   if (!isLinuxKernel(kernel)) throw new BootError('unknown-format', "no Linux header ('HdrS' at offset 0x202) in the kernel");
   if ((request.modules?.length ?? 0) > 1)
     throw new BootError('unsupported', `a Linux kernel takes one initial RAM disk, ${request.modules!.length} were given`);
@@ -132,7 +133,7 @@ export function loadLinux(request: BootRequest): BootImage {
     out.setUint32(HEADER.ramdiskSize, initrd.length, true);
   }
 
-  screenAndMemory(params, out, below4g, above4g);
+  screenAndMemory(params, out, request.below4g, above4g, reserved);
   const gdt = flatGdt(SELECTORS.code, SELECTORS.data);
   writes.push(
     { address: GDT_ADDRESS, bytes: gdt },
@@ -163,7 +164,7 @@ function roomOf(view: DataView, version: number, length: number, below4g: number
 }
 
 /** 80 × 25 VGA text and the e820 map. */
-function screenAndMemory(params: Uint8Array, out: DataView, below4g: number, above4g: number): void {
+function screenAndMemory(params: Uint8Array, out: DataView, below4g: number, above4g: number, reserved: number): void {
   const extendedKib = Math.max(0, Math.floor((below4g - HIGH_MEMORY) / 1024));
   out.setUint16(PARAMS.extMemoryKib, Math.min(extendedKib, 0xfc00), true);
   out.setUint32(PARAMS.altMemoryKib, extendedKib, true);
@@ -172,7 +173,7 @@ function screenAndMemory(params: Uint8Array, out: DataView, below4g: number, abo
   params[PARAMS.videoLines] = 25;
   params[PARAMS.videoIsVga] = 1;
   out.setUint16(PARAMS.videoPoints, 16, true);
-  const map = memoryMap(below4g, above4g);
+  const map = memoryMap(below4g, above4g, reserved);
   params[PARAMS.e820Entries] = map.length;
   map.forEach((range, i) => {
     const offset = PARAMS.e820Table + 20 * i;

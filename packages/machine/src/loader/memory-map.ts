@@ -16,12 +16,14 @@ export const HIGH_MEMORY = 0x100000;
 const FOUR_GIB = 0x1_0000_0000;
 const FLASH = 0x40000;
 
-/** The map that a PC's firmware reports for these sizes, in bytes. */
-export function memoryMap(below4g: number, above4g = 0): MapRange[] {
+/** The map that a PC's firmware reports for these sizes, in bytes; `reserved` at the end of RAM below 4 GiB. */
+export function memoryMap(below4g: number, above4g = 0, reserved = 0): MapRange[] {
   const map: MapRange[] = [{ base: 0, length: Math.min(below4g, LOW_MEMORY_END), type: 1 }];
   if (below4g > LOW_MEMORY_END) map.push({ base: LOW_MEMORY_END, length: VIDEO - LOW_MEMORY_END, type: 2 });
   map.push({ base: FIRMWARE, length: HIGH_MEMORY - FIRMWARE, type: 2 });
-  if (below4g > HIGH_MEMORY) map.push({ base: HIGH_MEMORY, length: below4g - HIGH_MEMORY, type: 1 });
+  const end = below4g - reserved;
+  if (end > HIGH_MEMORY) map.push({ base: HIGH_MEMORY, length: end - HIGH_MEMORY, type: 1 });
+  if (reserved > 0) map.push({ base: end, length: reserved, type: 2 });
   map.push({ base: FOUR_GIB - FLASH, length: FLASH, type: 2 });
   if (above4g > 0) map.push({ base: FOUR_GIB, length: above4g, type: 1 });
   return map;

@@ -36,8 +36,9 @@ const PARALLEL_PLACES = [0x378, 0x278, 0x3bc].map((base) => ({ base, irq: 7 }));
 /**
  * ACPI and SMBIOS tables as fw_cfg files. ACPI's lie in RAM blocks that migrate; they are written at every reset, and again when the
  * guest fetches them for the first time since, as devices may have come.
+ * @returns the machine as ACPI describes it, where it does.
  */
-export function addFirmwareTables(composer: Composer, parts: FirmwareTableParts): void {
+export function addFirmwareTables(composer: Composer, parts: FirmwareTableParts): (() => FirmwareTableInput) | undefined {
   const { machine, fwCfg } = parts;
   if (parts.blocks) addAcpiTables(composer, parts, parts.blocks);
   if (machine.smbios) {
@@ -45,6 +46,7 @@ export function addFirmwareTables(composer: Composer, parts: FirmwareTableParts)
     fwCfg.addFile(SMBIOS_FILE.TABLES, tables);
     fwCfg.addFile(SMBIOS_FILE.ANCHOR, anchor);
   }
+  return parts.blocks && (() => describe(composer, parts));
 }
 
 function addAcpiTables(composer: Composer, parts: FirmwareTableParts, blocks: AcpiBlocks): void {
