@@ -108,8 +108,8 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
       offerPciBus(composer, bus, power?.hotplug);
       offerIsaBus(composer, parts);
       tellFirmware(composer, parts, layout);
-      const acpi = addFirmwareTables(composer, { blocks, bus, fwCfg: parts.fwCfg, layout, machine });
-      bootKernel(composer, layout, parts.fwCfg, acpi);
+      const describe = addFirmwareTables(composer, { blocks, bus, fwCfg: parts.fwCfg, layout, machine });
+      bootKernel(composer, layout, parts.fwCfg, describe);
     },
   });
 }
