@@ -81,6 +81,8 @@ f.timer('small');
 f.equal('u64', 'small');
 // @ts-expect-error
 f.double('small');
+// @ts-expect-error
+f.fd('big');
 
 // Arrays of another width, sign or element type.
 // @ts-expect-error

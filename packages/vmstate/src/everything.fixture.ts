@@ -73,6 +73,7 @@ export class Everything {
   deadline = -1n;
   deadlines = [-1n, -1n];
   half = 0n;
+  fd = -1;
   readonly raw = new Uint8Array(9);
   readonly partOf = new Uint8Array(20);
   size = 0;
@@ -150,6 +151,7 @@ export const everything = vmstate<Everything>({
     f.timer('deadline'),
     f.timers('deadlines'),
     f.double('half'),
+    f.fd('fd'),
     f.bytes('raw'),
     f.bytes('partOf', 'part_of', { start: 3, length: 5 }),
     f.u32('size'),

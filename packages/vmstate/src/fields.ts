@@ -114,6 +114,18 @@ export function fieldsOf<S extends object>() {
       info: 'CPU_Double_U',
     }),
 
+    /**
+     * An open file's number (QEMU 10.0), -1 = none, as a process leaves it to the one that takes its place. The other way of 10.0, beside
+     * the stream through a UNIX socket, puts nothing on the wire; no host of ours has it.
+     */
+    fd: (key: KeysOf<S, number>, wire?: WireName, presence?: Presence<S>): Field => ({
+      ...base(key, wire, presence),
+      kind: 'scalar',
+      type: 'i32',
+      bool: false,
+      info: 'fd',
+    }),
+
     /** Raw bytes; as many as the state's array has, or a part of it. */
     bytes: (
       key: KeysOf<S, Uint8Array>,

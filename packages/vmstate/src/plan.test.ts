@@ -267,7 +267,7 @@ group('a scratch copy', () => {
         expect(again).toEqual(before);
         expect(state).toEqual(loaded);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 

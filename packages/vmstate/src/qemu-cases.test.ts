@@ -1,6 +1,18 @@
-/** The cases of QEMU's own unit test of VMState, with its byte vectors: same names, same bytes, own code. */
+/** The cases of QEMU's own unit test of VMState, with its byte vectors: same names, same bytes, own code; interpreted and compiled. */
 import { expect, describe as group, it } from 'vitest';
-import { type Description, fieldsOf, load, StateError, save, type TreeNode, vmstate } from './index.js';
+import {
+  cloneState,
+  compile,
+  type Description,
+  decodeWithVmdesc,
+  fieldsOf,
+  load,
+  StateError,
+  save,
+  saveDescribed,
+  type TreeNode,
+  vmstate,
+} from './index.js';
 
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replaceAll(/\s|\|/g, ''), 'hex'));
 const plain = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -11,8 +23,13 @@ const withEnd = (bytes: Uint8Array): Uint8Array => new Uint8Array([...bytes, 0])
 function roundTrip<S extends object>(description: Description<S>, full: S, empty: S, wire: string): void {
   const bytes = hex(wire);
   expect(plain(save(description, full))).toBe(plain(bytes));
+  const plan = compile(description);
+  const other = cloneState(empty);
+  expect(plain(plan.save(full))).toBe(plain(bytes));
+  expect(plan.load(other, withEnd(bytes))).toBe(bytes.length);
   expect(load(description, empty, withEnd(bytes))).toBe(bytes.length);
   expect(empty).toEqual(full);
+  expect(other).toEqual(full);
 }
 
 /** Loaded with nothing, two bytes short of the file, the first half and the second half: all fail, none changes the state. */
@@ -22,6 +39,7 @@ function refusesParts<S extends object>(description: Description<S>, create: () 
   for (const part of [file.subarray(0, 0), file.subarray(0, file.length - 2), file.subarray(0, half), file.subarray(half)]) {
     const state = create();
     expect(() => load(description, state, part)).toThrow(StateError);
+    expect(() => compile(description).load(state, part)).toThrow(StateError);
     expect(state).toEqual(create());
   }
 }
@@ -451,5 +469,25 @@ group('tmp_struct', () => {
     const empty = Object.assign(new Parent(), { a: 0, b: 0, d: 0n, f: 0n });
     roundTrip(withScratch, full, empty, wire);
     refusesParts(withScratch, () => new Parent(), wire);
+  });
+});
+
+class Inherited {
+  fd = -1;
+  after = 0;
+}
+const h = fieldsOf<Inherited>();
+const inherited = vmstate<Inherited>({ name: 'test/fd', version: 1, fields: [h.fd('fd'), h.u8('after')] });
+
+group('fd', () => {
+  it('is its number, as one process leaves it to the next (10.0)', () => {
+    roundTrip(inherited, Object.assign(new Inherited(), { fd: 17, after: 9 }), new Inherited(), '00000011 09');
+    roundTrip(inherited, new Inherited(), Object.assign(new Inherited(), { fd: 3 }), 'ffffffff 00');
+  });
+
+  it('is called so in the description JSON and read back from it', () => {
+    const { bytes, description } = saveDescribed(inherited, Object.assign(new Inherited(), { fd: 17 }));
+    expect(description.fields[0]).toEqual({ name: 'fd', type: 'fd', size: 4 });
+    expect(decodeWithVmdesc(description, bytes).values).toEqual({ fd: 17, after: 0 });
   });
 });

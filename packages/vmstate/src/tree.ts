@@ -75,6 +75,7 @@ export const SCALAR_INFO: ReadonlyMap<string, ScalarType> = new Map<string, Scal
   ['timer', 'i64'],
   ['CPU_Double_U', 'u64'],
   ['ptr-marker', 'u8'],
+  ['fd', 'i32'],
 ]);
 
 export function isStruct(value: TreeValue): value is StructNode {
