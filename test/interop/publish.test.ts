@@ -133,6 +133,7 @@ console.log(/beat 1 .*err=0/.exec(text)[0]);
     install(device);
     npm(device, 'run', 'build');
     expect(npm(device, 'test')).toMatch(/Tests +\d+ passed/);
+    expect(npm(device, 'run', 'bench')).toMatch(/\bhz\b/);
     expect(npm(device, 'run', 'lock:check')).toContain(`${SENSOR}: as locked`);
     // As it would be published: with its own ranges.
     writeFileSync(join(device, 'package.json'), JSON.stringify(manifest, undefined, 2));

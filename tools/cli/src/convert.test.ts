@@ -255,7 +255,7 @@ describe.skipIf(!shared)('recorded streams (PAGURUS_SHARED)', () => {
     const path = shared ? join(shared, 'qemu/streams', version) : '';
     if (!existsSync(path)) return [];
     return readdirSync(path).flatMap((name) =>
-      /\.bin\.gz$/.test(name) && !/\.(back|conn\d+\.\w+)\./.test(name) ? join(path, name) : [],
+      /\.bin\.gz$/.test(name) && !/\.(back|ch\d|conn\d+\.\w+)\./.test(name) ? join(path, name) : [],
     );
   });
   it.each(recorded)('%s', async (path) => {
