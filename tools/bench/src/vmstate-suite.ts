@@ -61,7 +61,7 @@ export async function vmstateSuite(sections: readonly BenchSection[], millisecon
     ['describe', 'plan', size, each((i) => plans[i]!.saveDescribed(sections[i]!.state))],
     ['describe', 'interpreter', size, each((i) => saveDescribed<object>(sections[i]!.description, sections[i]!.state))],
   ];
-  const bench = new Bench({ time: milliseconds, warmupTime: milliseconds * 2 });
+  const bench = new Bench({ time: milliseconds, warmupTime: milliseconds * 3 });
   for (const [operation, who, , run] of tasks) bench.add(`${operation} ${who}`, run);
   await bench.run();
   return tasks.map(([operation, who, bytes]) => {
