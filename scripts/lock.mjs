@@ -59,6 +59,20 @@ export function previousLock(root, { name, version, path }, base) {
   return undefined;
 }
 
+/** The lock of the device that `npm create @pagurus/device` makes. */
+const TEMPLATE_LOCK = 'tools/create-device/template/vmstate.lock.json.template';
+
+/** A lock's text with a line for each machine version, oldest first; one that is new has what the next newer one has. */
+export function withVersions(text, versions) {
+  const line = (version) => new RegExp(`^    "${version.replaceAll('.', '\\.')}": (.*?),?$`, 'm').exec(text)?.[1];
+  let next = line('newest');
+  const lines = [...versions].reverse().map((version) => {
+    next = line(version) ?? next;
+    return `    "${version}": ${next},`;
+  });
+  return text.replace(/("machines": \{\n)[\s\S]*?(?= {4}"newest")/, (_all, head) => `${head}${lines.reverse().join('\n')}\n`);
+}
+
 async function main(check) {
   build();
   const load = (path) => import(pathToFileURL(join(ROOT, path)).href);
@@ -94,6 +108,13 @@ async function main(check) {
     const since = compareLocks(cli.unpackLock(previous.text, `${previous.since}:${path}`), lock);
     const lacking = missingBump(name, version, minimumBump(since), bumps, previous.since);
     if (lacking) complain(`${cli.differencesText(name, since)}\n${lacking}`);
+  }
+  const template = join(ROOT, TEMPLATE_LOCK);
+  const text = readFileSync(template, 'utf8');
+  const grown = withVersions(text, [...cli.FROZEN].reverse());
+  if (grown !== text) {
+    if (check) complain(`${TEMPLATE_LOCK}: machine versions are missing: npm run lock, and commit it`);
+    else writeFileSync(template, grown);
   }
   if (wrong > 0) process.exit(1);
   console.error(check ? 'lock: every device package is as locked' : 'lock: written');
