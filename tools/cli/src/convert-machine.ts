@@ -297,7 +297,7 @@ class Comparison {
 
   /** From 1.8 on PCs come with a firmware of 256 KiB, before with one of 128 KiB. */
   firmware({ ram }: Inspection): void {
-    const old = (name: string): boolean => /^pc-.*-1\.[0-7]$/.test(name);
+    const old = (name: string): boolean => /^pc-(i440fx-)?(0\.\d+|1\.[0-7])$/.test(name);
     const length = ram?.blocks.find(({ name }) => name === 'pc.bios')?.usedLength;
     if (length === undefined || old(this.to.machineName) === old(this.from.machineName)) return;
     const file = length === 0x40000 ? 'bios-256k.bin' : 'bios.bin';
