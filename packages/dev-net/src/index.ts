@@ -11,5 +11,13 @@ export { type Ne2kIsaProperties, ne2kIsa } from './ne2k-isa.js';
 export { type Ne2kPciProperties, ne2kPci } from './ne2k-pci.js';
 export { Ne2kPciState } from './ne2k-pci.state.js';
 export { Ne2000State } from './ne2000.state.js';
+export {
+  dotted,
+  parseAddress,
+  SlirpState,
+  slirpVmState,
+  UserNetwork,
+  type UserNetworkOptions,
+} from './user/index.js';
 
 export const devicePackage: DevicePackage = { name: '@pagurus/dev-net', types: [e1000, ne2kPci, ne2kIsa], compat };

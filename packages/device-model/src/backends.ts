@@ -1,3 +1,5 @@
+import type { Section } from './device.js';
+
 /**
  * Host side of a serial port, debug console or monitor. Bytes for the guest wait in the host until `frontend.receive` takes them.
  */
@@ -71,6 +73,52 @@ export interface HostWork {
 export interface NetworkBackend {
   send(frame: Uint8Array): void;
   connect(receive: (frame: Uint8Array) => void): void;
+  /** State of the segment itself that moves with the machine (QEMU's `slirp`); a segment on the host has none. */
+  readonly sections?: readonly Section[];
+}
+
+/** A connection of the host's own network, as a user-mode network uses it. Bytes that come in are told to {@link HostStreamEvents}. */
+export interface HostStream {
+  write(bytes: Uint8Array): void;
+  /** Bytes written that have not left yet. */
+  readonly buffered: number;
+  /** Incoming bytes wait. */
+  pause(): void;
+  resume(): void;
+  /** No more will be written; what comes in still does. */
+  end(): void;
+  /** At once, both ways. */
+  destroy(): void;
+}
+
+export interface HostStreamEvents {
+  connected(): void;
+  /** Nobody there; the stream is gone. */
+  refused(): void;
+  data(bytes: Uint8Array): void;
+  /** All that was written has left. */
+  drained(): void;
+  /** The other side writes no more. */
+  ended(): void;
+  /** Broken or closed, both ways. */
+  closed(): void;
+}
+
+export interface HostDatagrams {
+  /** @param address dotted IPv4. */
+  send(bytes: Uint8Array, address: string, port: number): void;
+  close(): void;
+}
+
+/** What a user-mode network may do on the host. */
+export interface HostNetwork {
+  /** @param address dotted IPv4. */
+  connect(address: string, port: number, events: HostStreamEvents): HostStream;
+  datagrams(receive: (bytes: Uint8Array, address: string, port: number) => void): HostDatagrams;
+  /** Dotted IPv4 of a name server, or undefined where the host has none. */
+  nameServer(): string | undefined;
+  /** @returns what cancels it. */
+  after(milliseconds: number, callback: () => void): () => void;
 }
 
 /** Entropy for virtio-rng; deterministic machines give a seeded one. */

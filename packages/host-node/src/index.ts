@@ -7,6 +7,7 @@ export { type DeviceOptions, parseDeviceOptions } from './device-options.js';
 export * from './errors.js';
 export * from './hmp/index.js';
 export * from './migration-controller.js';
+export * from './net/index.js';
 export * from './options.js';
 export * from './screendump.js';
 export * from './write-fully.js';

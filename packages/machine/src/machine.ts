@@ -5,6 +5,7 @@ import type {
   MigrationRamBlock,
   MigrationSection,
   MigrationTarget,
+  NetworkBackend,
   RunState,
   Screen,
   StreamSettings,
@@ -139,6 +140,8 @@ export class Machine implements MigrationTarget {
     this.composer = new Composer(this.composerView(), type, config, memorySize);
     this.settings = streamSettings(this.composer.resolve(migrationObject).values as unknown as MigrationObjectProperties);
     this.composer.addInternal('timer', this.timerDevice());
+    for (const [id, network] of Object.entries(config.backends?.netdev ?? {}))
+      this.composer.addInternal(`netdev/${id}`, { sections: (network as NetworkBackend).sections ?? [], reset() {} });
     this.composer.addInternal('cpu', this.cpuPart.devices[0]!);
     type.build(this.composer, machineProperties(type, config));
     this.composer.sections.boardIsComplete();

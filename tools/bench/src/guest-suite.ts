@@ -52,7 +52,7 @@ export async function guestSuite(options: GuestOptions, progress: (text: string)
     const programs = Object.fromEntries(
       BUILDS[architecture].map((build) => [`bench-${build}`, readFileSync(join(built, `bench-${build}`))]),
     );
-    const { kernel, initrd } = linuxGuest(architecture, init, programs);
+    const { kernel, initrd } = linuxGuest(architecture, init, { programs });
     const append = [
       'console=ttyS0 quiet panic=-1 tsc=reliable',
       `bench_ms=${options.milliseconds}`,

@@ -4,7 +4,13 @@ import { systemError } from '@pagurus/host-node';
 import { UsageError } from './usage-error.js';
 
 /** Where Debian, Fedora, Homebrew and QEMU's own installer put firmware and option ROMs. */
-const SYSTEM_FOLDERS = ['/usr/share/seabios', '/usr/share/qemu', '/usr/local/share/qemu', '/opt/homebrew/share/qemu'];
+const SYSTEM_FOLDERS = [
+  '/usr/share/seabios',
+  '/usr/share/qemu',
+  '/usr/lib/ipxe/qemu',
+  '/usr/local/share/qemu',
+  '/opt/homebrew/share/qemu',
+];
 
 /** Larger files are no kernel, RAM disk or firmware. */
 const SIZE_MOST = 2 ** 31;

@@ -1,9 +1,11 @@
 import {
   type CharacterSpec,
   NamedOptions,
+  type NetdevSpec,
   parseCharacter,
   parseChardev,
   parseDeviceOptions,
+  parseNetdev,
   parseSize,
   splitCommas,
 } from '@pagurus/host-node';
@@ -40,6 +42,9 @@ export interface RunOptions {
   monitor: CharacterSpec | undefined;
   debugcon: CharacterSpec | undefined;
   chardevs: Map<string, CharacterSpec>;
+  netdevs: NetdevSpec[];
+  /** Texts of `-nic`; undefined: the machine's default card. */
+  nics: string[] | undefined;
   /** A migration URI, or `defer`. */
   incoming: string | undefined;
   loadvm: string | undefined;
@@ -126,7 +131,14 @@ export const OPTION_TABLE: readonly OptionRow[] = [
   },
   { names: ['chardev'], value: 'KIND,id=ID,...', help: 'a character device to name in others', apply: chardev },
   { names: ['parallel'], value: 'none', help: 'accepted: there is none', apply: onlyNone('parallel') },
-  { names: ['net', 'nic'], value: 'none', help: 'accepted: there is none', apply: onlyNone('net') },
+  {
+    names: ['netdev'],
+    value: 'KIND,id=ID,...',
+    help: 'a network to name in a card: user, socket, stream, hubport',
+    apply: (o, value) => void o.netdevs.push(parseNetdev('-netdev', value)),
+  },
+  { names: ['nic'], value: 'KIND[,model=CARD][,mac=ADDRESS]...|none', help: 'a network with a card', apply: nic('nic') },
+  { names: ['net'], value: 'none', help: 'no network; for others use -nic', apply: nic('net') },
   { names: ['incoming'], value: 'URI|defer', help: 'wait for a migration', apply: (o, value) => (o.incoming = value) },
   { names: ['loadvm'], value: 'NAME', help: 'start from a snapshot (see savevm)', apply: (o, value) => (o.loadvm = value) },
   { names: ['S'], help: 'do not start', apply: (o) => (o.startStopped = true) },
@@ -175,7 +187,6 @@ export const OPTION_TABLE: readonly OptionRow[] = [
   })),
   { names: ['snapshot'], help: 'write to no image: changes are lost at the end', apply: (o) => (o.snapshot = true) },
   { names: ['h', 'help'], help: 'this list', apply: (o) => (o.list = { what: 'options' }) },
-  unavailable(['netdev'], 'OPTIONS', 'networks'),
   unavailable(['qmp'], 'CHAR', 'a QMP server'),
   unavailable(['gdb'], 'CHAR', 'a gdb server'),
   unavailable(['s'], undefined, 'a gdb server'),
@@ -207,6 +218,8 @@ export function parseRunOptions(args: readonly string[]): RunOptions {
     monitor: undefined,
     debugcon: undefined,
     chardevs: new Map(),
+    netdevs: [],
+    nics: undefined,
     incoming: undefined,
     loadvm: undefined,
     startStopped: false,
@@ -359,6 +372,15 @@ function vga(options: RunOptions, value: string): void {
 function onlyNone(name: string): (options: RunOptions, value: string) => void {
   return (_options, value) => {
     if (value !== 'none') throw new UsageError(`-${name} ${value}: expected none`);
+  };
+}
+
+function nic(name: string): (options: RunOptions, value: string) => void {
+  return (options, value) => {
+    options.nics ??= [];
+    if (value === 'none') return;
+    if (name === 'net') throw new UsageError(`-net ${value}: expected none; -nic and -netdev make networks`);
+    options.nics.push(value);
   };
 }
 

@@ -18,6 +18,7 @@ import { EXIT_CODES, SIGNAL_CODE } from './exit-codes.js';
 import { KeyboardInput } from './keyboard-input.js';
 import { printCpus, printDevice, printDevices, printMachines } from './lists.js';
 import { MachineMonitor } from './machine-monitor.js';
+import { type Networks, networkPlan, openNetworks } from './networks.js';
 import { migrationBar } from './progress.js';
 import { findDataFile, readFirmware, readOptionFile } from './run-files.js';
 import { parseRunOptions, type RunOptions, runHelp } from './run-options.js';
@@ -32,6 +33,11 @@ export interface CommandHost {
 
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 const VGA_ROM = 'vgabios-stdvga.bin';
+/** Boot ROMs of network cards: of machines since 1.5, and before. A card works without. */
+const NETWORK_ROMS: Readonly<Record<string, readonly string[]>> = {
+  e1000: ['efi-e1000.rom', 'pxe-e1000.rom'],
+  ne2k_pci: ['efi-ne2k_pci.rom', 'pxe-ne2k_pci.rom'],
+};
 
 /**
  * `pagurus run`: puts a machine together, runs it until it ends, cleans up.
@@ -49,18 +55,21 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
   const hangUp = (): void => run?.finish(SIGNAL_CODE + SIGNALS.SIGHUP);
   const events = options.events === undefined ? silentEvents : openEvents(options.events, hangUp);
   const consoles = await openConsoles(options, { quit: () => run?.finish(EXIT_CODES.OK), note: (line) => host.error(line) });
+  let networks: Networks | undefined;
+  let drives: Drives | undefined;
   try {
-    const drives = await openDrives(options, host);
-    try {
-      const keyboard = new KeyboardInput();
-      const config = machineConfig(options, type, consoles, drives, keyboard, host);
-      const machine = await createMachine(type, config, { cpuModule: await loadCpuModule() });
-      run = new Run(machine, options, consoles, drives, keyboard, events, host);
-      return await run.go();
-    } finally {
-      await drives.close();
-    }
+    const plan = networkPlan(options, type.name === 'isapc' ? 'ne2k_isa' : 'e1000');
+    networks = await openNetworks(plan.netdevs);
+    drives = await openDrives(options, host);
+    const keyboard = new KeyboardInput();
+    const config = machineConfig({ ...options, devices: [...plan.devices] }, type, { consoles, drives, networks, keyboard }, host);
+    const machine = await createMachine(type, config, { cpuModule: await loadCpuModule() });
+    machine.events.push({ state: (state) => networks?.setRunning(state === 'running') });
+    run = new Run(machine, options, consoles, drives, keyboard, events, host);
+    return await run.go();
   } finally {
+    await drives?.close();
+    networks?.close();
     await consoles.close();
   }
 }
@@ -103,13 +112,19 @@ function openDrives(options: RunOptions, host: CommandHost): Promise<Drives> {
   });
 }
 
+/** What of the host a machine is connected to. */
+interface HostParts {
+  readonly consoles: Consoles;
+  readonly drives: Drives;
+  readonly networks: Networks;
+  readonly keyboard: KeyboardInput;
+}
+
 function machineConfig(
   options: RunOptions,
   // biome-ignore lint/suspicious/noExplicitAny: a machine type of any properties.
   type: MachineType<any>,
-  consoles: Consoles,
-  drives: Drives,
-  keyboard: KeyboardInput,
+  { consoles, drives, networks, keyboard }: HostParts,
   host: CommandHost,
 ): MachineConfig {
   if (options.kernel === undefined && (options.initrd !== undefined || options.append !== undefined))
@@ -123,6 +138,10 @@ function machineConfig(
     const path = findDataFile(VGA_ROM, options.dataFolders);
     if (path !== undefined) roms[VGA_ROM] = readOptionFile('vga', path);
     else if (!image) host.error(`-vga std: no '${VGA_ROM}' found, the adapter has no firmware (Debian: package seabios)`);
+  }
+  for (const name of new Set(options.devices.flatMap(({ driver }) => NETWORK_ROMS[driver] ?? []))) {
+    const path = findDataFile(name, options.dataFolders);
+    if (path !== undefined) roms[name] = readOptionFile('device', path);
   }
   // A kernel can do without firmware; a Multiboot kernel never meets it.
   const standard = type.name === 'isapc' ? 'bios.bin' : 'bios-256k.bin';
@@ -157,7 +176,7 @@ function machineConfig(
     ide: drives.ide,
     floppy: drives.floppy,
     hostWork: drives.activity,
-    backends: { chardev: chardevs, drive: drives.byId },
+    backends: { chardev: chardevs, drive: drives.byId, netdev: networks.byId },
     input: keyboard,
     hostClock: realTimeClock,
     log: (line) => host.error(line),

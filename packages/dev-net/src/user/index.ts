@@ -1,0 +1,3 @@
+export { dotted, parseAddress } from './packets.js';
+export { SlirpState, slirpVmState } from './slirp.state.js';
+export { UserNetwork, type UserNetworkOptions } from './user-network.js';
