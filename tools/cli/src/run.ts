@@ -62,7 +62,12 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
     networks = await openNetworks(plan.netdevs);
     drives = await openDrives(options, host);
     const keyboard = new KeyboardInput();
-    const config = machineConfig({ ...options, devices: [...plan.devices] }, type, { consoles, drives, networks, keyboard }, host);
+    const config = machineConfig(
+      { ...options, devices: [...plan.devices] },
+      type,
+      { consoles, drives, networks, keyboard },
+      host,
+    );
     const machine = await createMachine(type, config, { cpuModule: await loadCpuModule() });
     machine.events.push({ state: (state) => networks?.setRunning(state === 'running') });
     run = new Run(machine, options, consoles, drives, keyboard, events, host);
