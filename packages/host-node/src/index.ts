@@ -9,5 +9,6 @@ export * from './hmp/index.js';
 export * from './migration-controller.js';
 export * from './net/index.js';
 export * from './options.js';
+export * from './qmp/index.js';
 export * from './screendump.js';
 export * from './write-fully.js';

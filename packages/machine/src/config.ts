@@ -1,5 +1,6 @@
 import type { BlockBackend, CharacterBackend, HostWork, PropertyValue } from '@pagurus/device-model';
 import type { GlobalProperty } from './compat.js';
+import type { SmbiosOptions } from './firmware-tables/smbios.js';
 import type { SmpOptions } from './smp.js';
 import type { HostClock, InstructionCountOptions, RtcOptions } from './time.js';
 
@@ -18,6 +19,21 @@ export interface DriveArguments {
   /** `disk` needs an image; a `cdrom` may be empty. */
   readonly media: 'disk' | 'cdrom';
   readonly image?: BlockBackend;
+}
+
+export type { SmbiosOptions } from './firmware-tables/smbios.js';
+
+/** `-boot order=…,once=…,menu=…,splash-time=…,reboot-timeout=…,strict=…`. */
+export interface BootOptions {
+  readonly order?: string;
+  /** The order until the first reset. */
+  readonly once?: string;
+  readonly menu?: boolean;
+  /** Milliseconds that the menu waits for a key. */
+  readonly splashTime?: number;
+  readonly rebootTimeout?: number;
+  /** Firmware boots from nothing but what has a `bootindex`. */
+  readonly strict?: boolean;
 }
 
 /** Direct kernel boot: `-kernel`, `-initrd`, `-append`. */
@@ -55,8 +71,10 @@ export interface MachineConfig {
   readonly uuid?: Uint8Array;
   readonly rtc?: RtcOptions;
   readonly icount?: InstructionCountOptions;
-  /** `-boot order=…,menu=…,reboot-timeout=…`. */
-  readonly boot?: { readonly order?: string; readonly menu?: boolean; readonly rebootTimeout?: number };
+  /** `-boot`. */
+  readonly boot?: BootOptions;
+  /** `-smbios`: what the system management tables say otherwise than usual. */
+  readonly smbios?: SmbiosOptions;
 
   /** Firmware image (`-bios`); required unless a kernel is booted directly. */
   readonly firmware?: Uint8Array;

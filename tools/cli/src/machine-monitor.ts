@@ -23,6 +23,7 @@ export interface MachineMonitorOptions {
   readonly keyboard: KeyboardInput;
   readonly version: string;
   readonly name: string | undefined;
+  readonly uuid?: string | undefined;
   quit(): void;
 }
 
@@ -30,6 +31,7 @@ export interface MachineMonitorOptions {
 export class MachineMonitor implements MonitorTarget {
   readonly version: string;
   readonly name: string | undefined;
+  readonly uuid?: string;
   readonly machineName: string;
   readonly keyNames = KEY_NAMES;
   readonly migration: MigrationController;
@@ -40,6 +42,7 @@ export class MachineMonitor implements MonitorTarget {
     this.migration = options.migration;
     this.version = options.version;
     this.name = options.name;
+    if (options.uuid !== undefined) this.uuid = options.uuid;
     this.machineName = options.machine.machineName;
   }
 

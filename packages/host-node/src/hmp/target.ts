@@ -11,6 +11,8 @@ export interface MonitorTarget {
   readonly version: string;
   /** `-name`. */
   readonly name: string | undefined;
+  /** `-uuid`. */
+  readonly uuid?: string;
   /** E.g. `pc-i440fx-7.2`. */
   readonly machineName: string;
 

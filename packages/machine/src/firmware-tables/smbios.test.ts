@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { checksum } from './bytes.js';
-import { type SmbiosInput, smbiosFiles } from './smbios.js';
+import { type SmbiosInput, type SmbiosOptions, smbiosFiles } from './smbios.js';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -43,6 +43,57 @@ describe('structures of real machines, byte for byte', () => {
     expect(hex(smbiosFiles(large).tables)).toBe(recorded.large!.smbios));
 });
 
+/** [QEMU 7.2: what fw_cfg gives with these options] */
+const options = JSON.parse(readFileSync(new URL('../../fixtures/smbios-options.json', import.meta.url), 'utf8')) as Record<
+  string,
+  { options: string[]; tables: string; anchor: string }
+>;
+
+const GIVEN: Record<string, SmbiosOptions> = {
+  'all fields': {
+    bios: { vendor: 'V', version: '1.2', date: '01/02/2003', release: [4, 5], uefi: true },
+    system: {
+      ...{ manufacturer: 'M', product: 'P', version: '9', serial: 'S1', sku: 'K', family: 'F' },
+      uuid: Buffer.from('00112233445566778899aabbccddeeff', 'hex'),
+    },
+    baseboard: { manufacturer: 'BM', product: 'BP', version: 'BV', serial: 'BS', asset: 'BA', location: 'BL' },
+    chassis: { manufacturer: 'CM', version: 'CV', serial: 'CS', asset: 'CA', sku: 'CK' },
+    processor: {
+      ...{ sock_pfx: 'SOCK', manufacturer: 'PM', version: 'PV', serial: 'PS', asset: 'PA', part: 'PP' },
+      ...{ maxSpeed: 3000, currentSpeed: 1500 },
+    },
+    strings: ['one', 'two'],
+    memory: { loc_pfx: 'SLOT', bank: 'B', manufacturer: 'MM', serial: 'MS', asset: 'MA', part: 'MP', speed: 1600 },
+  },
+  some: {
+    system: { uuid: Buffer.from('123456789abcdef01122334455667788', 'hex') },
+    baseboard: { asset: 'tag' },
+    chassis: { serial: '77' },
+    processor: { part: 'x' },
+    memory: { speed: 5 },
+  },
+  file: { system: { serial: '1' }, structures: [Buffer.concat([Buffer.from('800600800102', 'hex'), Buffer.from('oem\0\0')])] },
+};
+
+describe('what the user gives, byte for byte as QEMU', () => {
+  it.each(Object.entries(options))('%s', (name, { tables, anchor }) => {
+    const files = smbiosFiles({ ...small, given: GIVEN[name]! });
+    expect(hex(files.tables)).toBe(tables);
+    // QEMU leaves the checksums to the firmware, too.
+    const summed = Buffer.from(files.anchor);
+    summed[4] = 0;
+    summed[21] = 0;
+    expect(hex(summed)).toBe(anchor);
+  });
+
+  it('structures of a type take the place of ours', () => {
+    const mine = Buffer.concat([Buffer.from('0104000100000000', 'hex').subarray(0, 4), Buffer.from('\0\0')]);
+    const list = structures(smbiosFiles({ ...small, given: { structures: [mine] } }).tables);
+    expect(list.filter(({ type }) => type === 1)).toHaveLength(1);
+    expect(list[0]!.formatted.length).toBe(4);
+  });
+});
+
 describe('SMBIOS', () => {
   it.each([small, large])('anchor counts what there is and sums up', (input) => {
     const { tables, anchor } = smbiosFiles(input);
@@ -57,7 +108,9 @@ describe('SMBIOS', () => {
   });
 
   it('BIOS information only if it is given', () => {
-    const given = structures(smbiosFiles({ ...small, bios: { vendor: 'A', version: 'B', date: '01/01/2000' } }).tables);
+    const given = structures(
+      smbiosFiles({ ...small, given: { bios: { vendor: 'A', version: 'B', date: '01/01/2000' } } }).tables,
+    );
     expect([given[0]!.type, given[0]!.handle, given[0]!.formatted.length]).toEqual([0, 0, 24]);
     expect(structures(smbiosFiles(small).tables)[0]!.type).toBe(1);
   });

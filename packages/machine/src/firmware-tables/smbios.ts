@@ -6,13 +6,41 @@ import { ascii, bytes, checksum, concat, u16, u32, u64 } from './bytes.js';
 
 /** What the tables tell; only these decide their contents. */
 export interface SmbiosInput {
-  /** Type 0; without, firmware tells of itself. */
-  readonly bios?: { readonly vendor?: string; readonly version?: string; readonly date?: string };
+  /** What the user says instead (`-smbios`). */
+  readonly given?: SmbiosOptions;
   /** Types 1, 3 and 4. */
   readonly system: SmbiosSystem;
   readonly sockets: SmbiosSockets;
   readonly memory: { readonly below4g: number; readonly above4g: number };
 }
+
+/** `-smbios`: fields by QEMU's names, where they are not as usual. */
+export interface SmbiosOptions {
+  /** Type 0; without, firmware tells of itself. */
+  readonly bios?: Texts<'vendor' | 'version' | 'date'> & {
+    readonly release?: readonly [major: number, minor: number];
+    readonly uefi?: boolean;
+  };
+  /** Type 1. */
+  readonly system?: Texts<'manufacturer' | 'product' | 'version' | 'serial' | 'sku' | 'family'> & { readonly uuid?: Uint8Array };
+  /** Type 2; only there if it is given. */
+  readonly baseboard?: Texts<'manufacturer' | 'product' | 'version' | 'serial' | 'asset' | 'location'>;
+  /** Type 3. */
+  readonly chassis?: Texts<'manufacturer' | 'version' | 'serial' | 'asset' | 'sku'>;
+  /** Type 4; speeds in MHz. */
+  readonly processor?: Texts<'sock_pfx' | 'manufacturer' | 'version' | 'serial' | 'asset' | 'part'> & {
+    readonly maxSpeed?: number;
+    readonly currentSpeed?: number;
+  };
+  /** Type 11. */
+  readonly strings?: readonly string[];
+  /** Type 17; speed in MT/s. */
+  readonly memory?: Texts<'loc_pfx' | 'bank' | 'manufacturer' | 'serial' | 'asset' | 'part'> & { readonly speed?: number };
+  /** Whole structures with their strings, taken as they are and instead of those of their type. */
+  readonly structures?: readonly Uint8Array[];
+}
+
+type Texts<Names extends string> = { readonly [name in Names]?: string };
 
 export interface SmbiosSystem {
   readonly manufacturer: string;
@@ -21,9 +49,6 @@ export interface SmbiosSystem {
   readonly version: string;
   /** 16 bytes, in the order in which it is printed. */
   readonly uuid?: Uint8Array;
-  readonly serial?: string;
-  readonly sku?: string;
-  readonly family?: string;
 }
 
 export interface SmbiosSockets {
@@ -41,8 +66,10 @@ export const SMBIOS_FILE = { TABLES: 'etc/smbios/smbios-tables', ANCHOR: 'etc/sm
 const TYPE = {
   BIOS: 0,
   SYSTEM: 1,
+  BASEBOARD: 2,
   CHASSIS: 3,
   PROCESSOR: 4,
+  STRINGS: 11,
   MEMORY_ARRAY: 16,
   MEMORY_DEVICE: 17,
   MAPPED_ADDRESS: 19,
@@ -54,8 +81,10 @@ const TYPE = {
 const HANDLE = {
   BIOS: 0x0000,
   SYSTEM: 0x0100,
+  BASEBOARD: 0x0200,
   CHASSIS: 0x0300,
   PROCESSOR: 0x0400,
+  STRINGS: 0x0e00,
   MEMORY_ARRAY: 0x1000,
   MEMORY_DEVICE: 0x1100,
   MAPPED_ADDRESS: 0x1300,
@@ -85,23 +114,33 @@ function structure(type: number, handle: number, contents: readonly Uint8Array[]
 
 /** Contents of the two fw_cfg files. Firmware places them and fills in address and checksums. */
 export function smbiosFiles(input: SmbiosInput): { tables: Uint8Array; anchor: Uint8Array } {
-  const structures = [
-    ...(input.bios ? [bios(input.bios)] : []),
-    system(input.system),
-    chassis(input.system),
+  const { given = {} } = input;
+  const own = given.structures ?? [];
+  const replaced = new Set(own.map((entry) => entry[0]));
+  const built = [
+    ...(given.bios ? [bios(given.bios)] : []),
+    system(input.system, given.system),
+    ...(given.baseboard ? [baseboard(input.system, given.baseboard)] : []),
+    chassis(input.system, given.chassis),
     ...Array.from({ length: input.sockets.count }, (_, n) => processor(input, n)),
-    ...memory(input.memory),
+    ...(given.strings ? [oemStrings(given.strings)] : []),
+    ...memory(input),
     // Boot: no errors detected. [SMBIOS] 7.33
     structure(TYPE.BOOT, HANDLE.BOOT, [new Uint8Array(6), bytes(0)]),
     structure(TYPE.END, HANDLE.END, []),
   ];
+  const structures = [...own, ...built.filter((entry) => !replaced.has(entry[0]))];
   const tables = concat(...structures);
   return { tables, anchor: anchor(tables.length, structures.length, Math.max(...structures.map((entry) => entry.length))) };
 }
 
-/** Bit 3: characteristics are not given. Extension bytes: targeted content, UEFI absent, virtual machine. [SMBIOS] 7.1 */
-function bios(given: NonNullable<SmbiosInput['bios']>): Uint8Array {
+const UEFI = 0x08;
+const EXTENSION = 0x14;
+
+/** Bit 3: characteristics are not given. Extension bytes: targeted content, UEFI or not, virtual machine. [SMBIOS] 7.1 */
+function bios(given: NonNullable<SmbiosOptions['bios']>): Uint8Array {
   const strings = new Strings();
+  const [major, minor] = given.release ?? [0, 0];
   return structure(
     TYPE.BIOS,
     HANDLE.BIOS,
@@ -112,9 +151,9 @@ function bios(given: NonNullable<SmbiosInput['bios']>): Uint8Array {
       strings.ref(given.date),
       bytes(0),
       u64(8),
-      bytes(0x00, 0x14),
-      // Release unknown: 0.0; embedded controller: none.
-      bytes(0, 0, 0xff, 0xff),
+      bytes(0x00, EXTENSION | (given.uefi ? UEFI : 0)),
+      // Release; embedded controller: none.
+      bytes(major, minor, 0xff, 0xff),
     ],
     strings,
   );
@@ -123,18 +162,18 @@ function bios(given: NonNullable<SmbiosInput['bios']>): Uint8Array {
 const WAKE_UP_POWER_SWITCH = 6;
 
 /** The UUID's first three numbers are little-endian. [SMBIOS] 7.2, 7.2.1 */
-function system(given: SmbiosSystem): Uint8Array {
+function system(usual: SmbiosSystem, given: SmbiosOptions['system'] = {}): Uint8Array {
   const strings = new Strings();
-  const uuid = given.uuid ?? new Uint8Array(16);
+  const uuid = given.uuid ?? usual.uuid ?? new Uint8Array(16);
   if (uuid.length !== 16) throw new RangeError(`a UUID of ${uuid.length} bytes`);
   const order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
   return structure(
     TYPE.SYSTEM,
     HANDLE.SYSTEM,
     [
-      strings.ref(given.manufacturer),
-      strings.ref(given.product),
-      strings.ref(given.version),
+      strings.ref(given.manufacturer ?? usual.manufacturer),
+      strings.ref(given.product ?? usual.product),
+      strings.ref(given.version ?? usual.version),
       strings.ref(given.serial),
       bytes(...order.map((at) => uuid[at]!)),
       bytes(WAKE_UP_POWER_SWITCH),
@@ -145,32 +184,63 @@ function system(given: SmbiosSystem): Uint8Array {
   );
 }
 
+const MOTHERBOARD = 0x0a;
+
+/** A hosting board in the chassis, nothing on it. [SMBIOS] 7.3 */
+function baseboard(usual: SmbiosSystem, given: NonNullable<SmbiosOptions['baseboard']>): Uint8Array {
+  const strings = new Strings();
+  return structure(
+    TYPE.BASEBOARD,
+    HANDLE.BASEBOARD,
+    [
+      strings.ref(given.manufacturer ?? usual.manufacturer),
+      strings.ref(given.product ?? usual.product),
+      strings.ref(given.version ?? usual.version),
+      strings.ref(given.serial),
+      strings.ref(given.asset),
+      bytes(1),
+      strings.ref(given.location),
+      u16(HANDLE.CHASSIS),
+      bytes(MOTHERBOARD, 0),
+    ],
+    strings,
+  );
+}
+
 /** Type "other"; boot-up, power and thermal state safe; security unknown. [SMBIOS] 7.4 */
-function chassis(given: SmbiosSystem): Uint8Array {
+function chassis(usual: SmbiosSystem, given: SmbiosOptions['chassis'] = {}): Uint8Array {
   const strings = new Strings();
   return structure(
     TYPE.CHASSIS,
     HANDLE.CHASSIS,
     [
-      strings.ref(given.manufacturer),
+      strings.ref(given.manufacturer ?? usual.manufacturer),
       bytes(1),
-      strings.ref(given.version),
-      // Serial number, asset tag.
-      bytes(0, 0),
+      strings.ref(given.version ?? usual.version),
+      strings.ref(given.serial),
+      strings.ref(given.asset),
       bytes(3, 3, 3, 2),
       u32(0),
-      // Height, power cords, contained elements: none, of length 0; SKU.
-      bytes(0, 0, 0, 0, 0),
+      // Height, power cords, contained elements: none, of length 0.
+      bytes(0, 0, 0, 0),
+      strings.ref(given.sku),
     ],
     strings,
   );
+}
+
+/** [SMBIOS] 7.12 */
+function oemStrings(values: readonly string[]): Uint8Array {
+  const strings = new Strings();
+  for (const value of values) strings.ref(value);
+  return structure(TYPE.STRINGS, HANDLE.STRINGS, [bytes(values.length)], strings);
 }
 
 const MEGAHERTZ = 2000;
 const NO_CACHE = 0xffff;
 
 /** [SMBIOS] 7.5 */
-function processor({ system: maker, sockets }: SmbiosInput, n: number): Uint8Array {
+function processor({ system: maker, sockets, given: { processor: given = {} } = {} }: SmbiosInput, n: number): Uint8Array {
   const strings = new Strings();
   const { coresPerSocket, threadsPerSocket } = sockets;
   if (coresPerSocket > 255 || threadsPerSocket > 255) throw new RangeError('more than 255 cores or threads in a socket');
@@ -179,15 +249,14 @@ function processor({ system: maker, sockets }: SmbiosInput, n: number): Uint8Arr
     HANDLE.PROCESSOR + n,
     [
       // Central processor of an other family.
-      concat(strings.ref(`CPU ${n}`), bytes(3, 1), strings.ref(maker.manufacturer)),
-      concat(u32(sockets.signature), u32(sockets.features), strings.ref(maker.version)),
+      concat(strings.ref(`${given.sock_pfx ?? 'CPU'} ${n}`), bytes(3, 1), strings.ref(given.manufacturer ?? maker.manufacturer)),
+      concat(u32(sockets.signature), u32(sockets.features), strings.ref(given.version ?? maker.version)),
       // Voltage and external clock unknown.
-      concat(bytes(0), u16(0), u16(MEGAHERTZ), u16(MEGAHERTZ)),
+      concat(bytes(0), u16(0), u16(given.maxSpeed ?? MEGAHERTZ), u16(given.currentSpeed ?? MEGAHERTZ)),
       // Socket populated, processor enabled; upgrade: other.
       bytes(0x41, 1),
       concat(u16(NO_CACHE), u16(NO_CACHE), u16(NO_CACHE)),
-      // Serial number, asset tag, part number.
-      bytes(0, 0, 0),
+      concat(strings.ref(given.serial), strings.ref(given.asset), strings.ref(given.part)),
       bytes(coresPerSocket, coresPerSocket, threadsPerSocket),
       // Characteristics unknown; family 2: other.
       concat(u16(2), u16(1)),
@@ -206,7 +275,7 @@ const NO_HANDLE = 0xfffe;
 /** From here on 32 bits do not hold kilobytes. */
 const EXTENDED_KIB = 0x8000_0000;
 
-function memory({ below4g, above4g }: SmbiosInput['memory']): Uint8Array[] {
+function memory({ memory: { below4g, above4g }, given }: SmbiosInput): Uint8Array[] {
   const total = below4g + above4g;
   if (total / KIB >= EXTENDED_KIB) throw new RangeError('2 TiB of memory or more');
   const modules = Math.ceil(total / MODULE);
@@ -217,14 +286,15 @@ function memory({ below4g, above4g }: SmbiosInput['memory']): Uint8Array[] {
       concat(bytes(1, 3, 6), u32(Math.floor(total / KIB))),
       concat(u16(NO_HANDLE), u16(modules), u64(0)),
     ]),
-    ...Array.from({ length: modules }, (_, n) => memoryDevice(n, Math.min(MODULE, total - n * MODULE))),
+    ...Array.from({ length: modules }, (_, n) => memoryDevice(n, Math.min(MODULE, total - n * MODULE), given?.memory)),
     ...ranges.map(({ start, length }, n) => mappedAddress(n, start, length)),
   ];
 }
 
 /** A DIMM of RAM, nothing else known. [SMBIOS] 7.18 */
-function memoryDevice(n: number, length: number): Uint8Array {
+function memoryDevice(n: number, length: number, given: SmbiosOptions['memory'] = {}): Uint8Array {
   const strings = new Strings();
+  const speed = u16(given.speed ?? 0);
   return structure(
     TYPE.MEMORY_DEVICE,
     HANDLE.MEMORY_DEVICE + n,
@@ -232,12 +302,13 @@ function memoryDevice(n: number, length: number): Uint8Array {
       concat(u16(HANDLE.MEMORY_ARRAY), u16(NO_HANDLE)),
       // Widths unknown.
       concat(u16(0xffff), u16(0xffff), u16(Math.floor(length / MIB))),
-      concat(bytes(9, 0), strings.ref(`DIMM ${n}`), bytes(0)),
-      // Type RAM; detail: other; speed unknown.
-      concat(bytes(7), u16(2), u16(0)),
-      strings.ref('QEMU'),
-      // Serial number, asset tag, part number; rank unknown; extended size; configured speed; voltages.
-      concat(bytes(0, 0, 0, 0), u32(0), u16(0), u16(0), u16(0), u16(0)),
+      concat(bytes(9, 0), strings.ref(`${given.loc_pfx ?? 'DIMM'} ${n}`), strings.ref(given.bank)),
+      // Type RAM; detail: other; speed.
+      concat(bytes(7), u16(2), speed),
+      strings.ref(given.manufacturer ?? 'QEMU'),
+      concat(strings.ref(given.serial), strings.ref(given.asset), strings.ref(given.part)),
+      // Rank unknown; extended size; configured speed; voltages.
+      concat(bytes(0), u32(0), speed, u16(0), u16(0), u16(0)),
     ],
     strings,
   );

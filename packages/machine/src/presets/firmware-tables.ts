@@ -166,5 +166,6 @@ function smbiosOf(composer: Composer, { layout }: FirmwareTableParts): { tables:
       ...machine.processor,
     },
     memory: layout,
+    ...(config.smbios ? { given: config.smbios } : {}),
   });
 }

@@ -284,6 +284,13 @@ export function tellFirmware(composer: Composer, parts: IsaParts, layout: Memory
     throw new MachineError(`-boot reboot-timeout=${retry}: expected milliseconds from -1 (never) to 65535`);
   items.addFile('etc/boot-fail-wait', littleEndian(retry < 0 ? 0xffff_ffff : retry, 4));
 
+  const { splashTime } = config.boot ?? {};
+  if (splashTime !== undefined) {
+    if (!Number.isInteger(splashTime) || splashTime < 0 || splashTime > 0xffff)
+      throw new MachineError(`-boot splash-time=${splashTime}: expected milliseconds from 0 to 65535`);
+    items.addFile('etc/boot-menu-wait', littleEndian(splashTime, 2));
+  }
+
   const cmos = parts.rtc.device.services as RtcService;
   for (const [index, value] of cmosMemory(layout.below4g, layout.above4g)) cmos.set(index, value);
   cmos.set(CMOS.CPUS_MINUS_1, smp.cpus - 1);
@@ -292,18 +299,31 @@ export function tellFirmware(composer: Composer, parts: IsaParts, layout: Memory
   const drives = floppies.filter((type) => type !== 0).length;
   const floppyBits = drives > 0 ? EQUIPMENT.FLOPPY | ((drives - 1) << EQUIPMENT.FLOPPY_COUNT_SHIFT) : 0;
   cmos.set(CMOS.EQUIPMENT, EQUIPMENT.FPU | EQUIPMENT.PS2_MOUSE | floppyBits);
-  const [first, second, third] = bootOrder(config.boot?.order ?? 'cad');
-  cmos.set(CMOS.BOOT_ORDER_1_AND_2, (second << 4) | first);
-  // Bit 0: do not look for the boot signature on floppies.
-  cmos.set(CMOS.BOOT_ORDER_3_AND_CHECK, third << 4);
+  const order = bootOrder('order', config.boot?.order ?? 'cad');
+  const setOrder = ([first, second, third]: BootOrder): void => {
+    cmos.set(CMOS.BOOT_ORDER_1_AND_2, (second << 4) | first);
+    // Bit 0: do not look for the boot signature on floppies.
+    cmos.set(CMOS.BOOT_ORDER_3_AND_CHECK, third << 4);
+  };
+  const once = config.boot?.once === undefined ? undefined : bootOrder('once', config.boot.once);
+  setOrder(once ?? order);
+  if (!once) return;
+  let resets = 0;
+  // The first is that of the machine's start.
+  composer.afterReset.push(() => {
+    if (++resets === 2) setOrder(order);
+  });
 }
 
-function bootOrder(letters: string): [number, number, number] {
+type BootOrder = readonly [number, number, number];
+
+function bootOrder(option: 'order' | 'once', letters: string): BootOrder {
   const codes = [...letters].map((letter) => {
     const code = bootDevice(letter);
-    if (code === undefined) throw new MachineError(`-boot order=${letters}: '${letter}' is not a boot device (a, b, c, d, n)`);
+    if (code === undefined)
+      throw new MachineError(`-boot ${option}=${letters}: '${letter}' is not a boot device (a, b, c, d, n)`);
     return code;
   });
-  if (codes.length > 3) throw new MachineError(`-boot order=${letters}: at most three devices`);
+  if (codes.length > 3) throw new MachineError(`-boot ${option}=${letters}: at most three devices`);
   return [codes[0] ?? 0, codes[1] ?? 0, codes[2] ?? 0];
 }
