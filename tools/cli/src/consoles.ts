@@ -6,7 +6,10 @@ import { UsageError } from './usage-error.js';
 /** The character devices of a run, opened, and who uses which. */
 export interface Consoles {
   readonly serial: readonly (CharacterBackend | undefined)[];
+  readonly parallel: readonly (CharacterBackend | undefined)[];
   readonly debugcon: CharacterBackend | undefined;
+  /** Of monitors for programs. */
+  readonly qmp: readonly CharacterBackend[];
   /** The monitor's side, and whether it shows its prompt at once or only when the input comes to it. */
   readonly monitor: { readonly backend: CharacterBackend; readonly greet: boolean } | undefined;
   /** `-chardev`s by id, for devices that name them. */
@@ -24,7 +27,7 @@ export interface ConsoleHost {
 type OpenSpec = Exclude<CharacterSpec, { kind: 'none' | 'chardev' }>;
 
 /**
- * Opens what `-serial`, `-debugcon`, `-monitor` and `-chardev` name, in that order. Where one is shared (`mon:stdio`, `mux=on`), the monitor
+ * Opens what `-serial`, `-parallel`, `-debugcon`, `-qmp`, `-monitor` and `-chardev` name, in that order. Where one is shared (`mon:stdio`, `mux=on`), the monitor
  * joins it unless it has a device of its own.
  * @throws {UsageError} {@link HostError}
  */
@@ -85,7 +88,14 @@ export async function openConsoles(options: RunOptions, host: ConsoleHost): Prom
     if (specs.length === 0 && options.noGraphic && !options.noDefaults) specs.push({ kind: 'stdio', mux: true });
     const serial: (CharacterBackend | undefined)[] = [];
     for (const [i, spec] of specs.entries()) serial.push(await user(spec, `-serial ${i}`));
+    const parallel: (CharacterBackend | undefined)[] = [];
+    for (const [i, spec] of options.parallel.entries()) parallel.push(await user(spec, `-parallel ${i}`));
     const debugcon = options.debugcon && (await user(options.debugcon, '-debugcon'));
+    const qmp: CharacterBackend[] = [];
+    for (const spec of options.qmp) {
+      const backend = await user(spec, '-qmp');
+      if (backend) qmp.push(backend);
+    }
     let monitor: Consoles['monitor'];
     if (options.monitor) {
       const before = muxes.size;
@@ -104,7 +114,7 @@ export async function openConsoles(options: RunOptions, host: ConsoleHost): Prom
         if (backend) byId[id] = backend;
       }
     }
-    return { serial, debugcon, monitor, byId, close };
+    return { serial, parallel, debugcon, qmp, monitor, byId, close };
   } catch (error) {
     await close();
     throw error;

@@ -46,6 +46,16 @@ export function printMachines(options: ListOptions): void {
     );
 }
 
+/** `-M TYPE,help`: what can be set on it. */
+export function printMachine(type: MachineType, options: ListOptions): void {
+  const properties = propertyList(type.properties);
+  if (options.json) options.out(line(JSON.stringify({ name: type.name, doc: type.doc, properties }, null, 2)));
+  else {
+    options.out(line(`${type.name}: ${type.doc}`));
+    options.out(table(properties.map((p) => [`  ${p.name}=<${p.type}>`, `default ${p.default}`, p.doc])));
+  }
+}
+
 /** `pagurus machines --compat M`: what its version changes, newest level first; a later row wins. @throws {MachineError} */
 export function printCompat(machine: string, options: ListOptions): void {
   const type = findMachineType(machine);

@@ -25,6 +25,8 @@ export interface MachineMonitorOptions {
   readonly name: string | undefined;
   readonly uuid?: string | undefined;
   quit(): void;
+  /** Told after the power button was pressed. */
+  poweredDown?(): void;
 }
 
 /** The monitor's view of a {@link Machine}. */
@@ -72,6 +74,7 @@ export class MachineMonitor implements MonitorTarget {
       .find((services) => services?.pressPowerButton);
     if (!button) throw new HostError('unsupported', `system_powerdown: ${this.machineName} has no power button`);
     button.pressPowerButton!();
+    this.options.poweredDown?.();
   }
 
   quit(): void {

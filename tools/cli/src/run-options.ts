@@ -9,9 +9,17 @@ import {
   parseSize,
   splitCommas,
 } from '@pagurus/host-node';
-import type { DeviceArguments, GlobalProperty, InstructionCountOptions, SmpOptions } from '@pagurus/machine';
+import type {
+  BootOptions,
+  DeviceArguments,
+  GlobalProperty,
+  InstructionCountOptions,
+  SmbiosOptions,
+  SmpOptions,
+} from '@pagurus/machine';
 import { type BlockNode, parseBlockdev } from './block-nodes.js';
 import { cdrom, type DriveSpec, floppyDisk, hardDisk, parseDrive } from './drive-spec.js';
+import { addSmbios } from './smbios-options.js';
 import { nearest, UsageError } from './usage-error.js';
 
 /** What `pagurus run` was asked to do, checked for form but not yet for sense. */
@@ -39,6 +47,10 @@ export interface RunOptions {
   noGraphic: boolean;
   vga: 'none' | 'std' | undefined;
   serial: CharacterSpec[];
+  parallel: CharacterSpec[];
+  /** `-qmp`, and `-mon mode=control`. */
+  qmp: CharacterSpec[];
+  smbios: SmbiosOptions;
   monitor: CharacterSpec | undefined;
   debugcon: CharacterSpec | undefined;
   chardevs: Map<string, CharacterSpec>;
@@ -53,13 +65,13 @@ export interface RunOptions {
   noShutdown: boolean;
   icount: InstructionCountOptions | undefined;
   rtc: { base: bigint | undefined; clock: 'vm' | 'host' } | undefined;
-  boot: { order?: string; menu?: boolean; rebootTimeout?: number };
+  boot: { -readonly [K in keyof BootOptions]: BootOptions[K] };
   name: string | undefined;
   uuid: Uint8Array | undefined;
   /** File, or `fd:N`, for events as JSON lines. */
   events: string | undefined;
   /** Something to print instead of running: `help`, `-M help`, `-device help`, `-device X,help`, `-cpu help`. */
-  list: { what: 'options' | 'machines' | 'devices' | 'cpus' } | { what: 'device'; name: string } | undefined;
+  list: { what: 'options' | 'machines' | 'devices' | 'cpus' } | { what: 'device' | 'machine'; name: string } | undefined;
 }
 
 interface OptionRow {
@@ -130,7 +142,6 @@ export const OPTION_TABLE: readonly OptionRow[] = [
     apply: (o, value) => (o.monitor = parseCharacter(value, '-monitor')),
   },
   { names: ['chardev'], value: 'KIND,id=ID,...', help: 'a character device to name in others', apply: chardev },
-  { names: ['parallel'], value: 'none', help: 'accepted: there is none', apply: onlyNone('parallel') },
   {
     names: ['netdev'],
     value: 'KIND,id=ID,...',
@@ -139,19 +150,48 @@ export const OPTION_TABLE: readonly OptionRow[] = [
   },
   { names: ['nic'], value: 'KIND[,model=CARD][,mac=ADDRESS]...|none', help: 'a network with a card', apply: nic('nic') },
   { names: ['net'], value: 'none', help: 'no network; for others use -nic', apply: nic('net') },
+  {
+    names: ['parallel'],
+    value: 'CHAR',
+    help: 'next parallel port',
+    apply: (o, value) => void o.parallel.push(parseCharacter(value, '-parallel')),
+  },
+  {
+    names: ['qmp', 'qmp-pretty'],
+    value: 'CHAR',
+    help: 'a monitor for programs: QEMU machine protocol',
+    apply: (o, value) => void o.qmp.push(parseCharacter(value, '-qmp')),
+  },
+  { names: ['mon'], value: '[chardev=]ID[,mode=readline|control]', help: 'a monitor on a -chardev', apply: mon },
+  {
+    names: ['smbios'],
+    value: 'type=N[,FIELD=VALUE]...|file=FILE',
+    help: 'what the system management tables say (types 0 1 2 3 4 11 17)',
+    apply: (o, value) => addSmbios(o.smbios, value),
+  },
   { names: ['incoming'], value: 'URI|defer', help: 'wait for a migration', apply: (o, value) => (o.incoming = value) },
   { names: ['loadvm'], value: 'NAME', help: 'start from a snapshot (see savevm)', apply: (o, value) => (o.loadvm = value) },
   { names: ['S'], help: 'do not start', apply: (o) => (o.startStopped = true) },
   { names: ['no-reboot'], help: 'end at a reset', apply: (o) => (o.noReboot = true) },
   { names: ['no-shutdown'], help: 'stop, but stay, when the guest powers off', apply: (o) => (o.noShutdown = true) },
   { names: ['icount'], value: 'shift=N[,sleep=on|off]', help: 'deterministic: an instruction takes 2^N ns', apply: icount },
-  { names: ['rtc'], value: '[base=utc|localtime|DATE][,clock=host|vm]', help: 'wall clock of the guest', apply: rtc },
-  { names: ['boot'], value: '[order=]abcdn[,menu=on][,reboot-timeout=MS]', help: 'what firmware boots from', apply: boot },
+  {
+    names: ['rtc'],
+    value: '[base=utc|localtime|DATE][,clock=host|vm][,driftfix=none|slew]',
+    help: 'wall clock of the guest',
+    apply: rtc,
+  },
+  {
+    names: ['boot'],
+    value: '[order=]abcdn[,once=abcdn][,menu=on][,splash-time=MS][,reboot-timeout=MS][,strict=on]',
+    help: 'what firmware boots from',
+    apply: boot,
+  },
   {
     names: ['name'],
-    value: 'NAME',
+    value: '[guest=]NAME',
     help: 'name of the machine',
-    apply: (o, value) => (o.name = value.replace(/^guest=/, '').split(',')[0]),
+    apply: name,
   },
   { names: ['uuid'], value: 'UUID', help: 'of the machine', apply: uuid },
   {
@@ -187,7 +227,6 @@ export const OPTION_TABLE: readonly OptionRow[] = [
   })),
   { names: ['snapshot'], help: 'write to no image: changes are lost at the end', apply: (o) => (o.snapshot = true) },
   { names: ['h', 'help'], help: 'this list', apply: (o) => (o.list = { what: 'options' }) },
-  unavailable(['qmp'], 'CHAR', 'a QMP server'),
   unavailable(['gdb'], 'CHAR', 'a gdb server'),
   unavailable(['s'], undefined, 'a gdb server'),
 ];
@@ -215,6 +254,9 @@ export function parseRunOptions(args: readonly string[]): RunOptions {
     noGraphic: false,
     vga: undefined,
     serial: [],
+    parallel: [],
+    qmp: [],
+    smbios: {},
     monitor: undefined,
     debugcon: undefined,
     chardevs: new Map(),
@@ -276,6 +318,10 @@ function machine(options: RunOptions, value: string): void {
   const [first = '', ...rest] = splitCommas(value);
   if (first === 'help' || first === '?') {
     options.list = { what: 'machines' };
+    return;
+  }
+  if (rest.includes('help') || rest.includes('?')) {
+    options.list = { what: 'machine', name: first.replace(/^type=/, '') };
     return;
   }
   const named = new NamedOptions(`-machine ${value}`, first.includes('=') ? [first, ...rest] : rest);
@@ -409,8 +455,12 @@ function rtc(options: RunOptions, value: string): void {
   const clock = named.text('clock') ?? 'host';
   if (clock !== 'host' && clock !== 'vm') throw new UsageError(`-rtc ${value}: clock '${clock}': expected host or vm`);
   const text = named.text('base') ?? 'utc';
-  named.text('driftfix');
-  named.done('base, clock');
+  const driftfix = named.text('driftfix') ?? 'none';
+  if (driftfix !== 'none' && driftfix !== 'slew')
+    throw new UsageError(`-rtc ${value}: driftfix '${driftfix}': expected none or slew`);
+  // Ticks that the guest could not take come later.
+  if (driftfix === 'slew') options.globals.push({ driver: 'mc146818rtc', property: 'lost_tick_policy', value: 'slew' });
+  named.done('base, clock, driftfix');
   options.rtc = { base: rtcBase(text, value), clock };
 }
 
@@ -430,6 +480,13 @@ function boot(options: RunOptions, value: string): void {
   const named = new NamedOptions(`-boot ${value}`, parts[0]?.includes('=') ? parts : [`order=${parts[0]}`, ...parts.slice(1)]);
   const order = named.text('order');
   if (order !== undefined) options.boot.order = order;
+  const once = named.text('once');
+  if (once !== undefined) options.boot.once = once;
+  const splashTime = named.integer('splash-time', -1);
+  if (splashTime >= 0) options.boot.splashTime = splashTime;
+  if (named.text('splash') !== undefined)
+    throw new UsageError(`-boot ${value}: splash is not available: there is no picture to show`);
+  options.boot.strict = named.flag('strict', options.boot.strict ?? false);
   options.boot.menu = named.flag('menu', options.boot.menu ?? false);
   const timeout = named.text('reboot-timeout');
   if (timeout !== undefined) {
@@ -437,7 +494,32 @@ function boot(options: RunOptions, value: string): void {
       throw new UsageError(`-boot ${value}: reboot-timeout '${timeout}': expected milliseconds, or -1`);
     options.boot.rebootTimeout = Number(timeout);
   }
-  named.done('order, menu, reboot-timeout');
+  named.done('order, once, menu, splash-time, reboot-timeout, strict');
+}
+
+function name(options: RunOptions, value: string): void {
+  const parts = splitCommas(value);
+  const named = new NamedOptions(`-name ${value}`, parts[0]?.includes('=') ? parts : [`guest=${parts[0]}`, ...parts.slice(1)]);
+  options.name = named.text('guest') ?? options.name;
+  // There are no threads to name.
+  named.flag('debug-threads', false);
+  const title = named.text('process');
+  if (title !== undefined) process.title = title;
+  named.done('guest, process, debug-threads');
+}
+
+function mon(options: RunOptions, value: string): void {
+  const parts = splitCommas(value);
+  const named = new NamedOptions(`-mon ${value}`, parts[0]?.includes('=') ? parts : [`chardev=${parts[0]}`, ...parts.slice(1)]);
+  const id = named.text('chardev');
+  if (!id) throw new UsageError(`-mon ${value}: expected chardev=ID`);
+  const mode = named.text('mode') ?? 'readline';
+  named.flag('pretty', false);
+  named.done('chardev, mode, pretty');
+  if (mode === 'control') options.qmp.push({ kind: 'chardev', id });
+  else if (mode !== 'readline') throw new UsageError(`-mon ${value}: mode '${mode}': expected readline or control`);
+  else if (options.monitor) throw new UsageError(`-mon ${value}: there is a human monitor already`);
+  else options.monitor = { kind: 'chardev', id };
 }
 
 function uuid(options: RunOptions, value: string): void {

@@ -1,6 +1,14 @@
 import type { DriveFailure } from '@pagurus/block';
 import type { RunState } from '@pagurus/device-model';
-import { errorLine, loadCpuModule, MigrationController, MonitorSession, realTimeClock, snapshotPath } from '@pagurus/host-node';
+import {
+  errorLine,
+  loadCpuModule,
+  MigrationController,
+  MonitorSession,
+  QmpSession,
+  realTimeClock,
+  snapshotPath,
+} from '@pagurus/host-node';
 import {
   createMachine,
   findMachineType,
@@ -16,7 +24,8 @@ import { Drives } from './drives.js';
 import { type EventLog, openEvents, silentEvents } from './event-log.js';
 import { EXIT_CODES, SIGNAL_CODE } from './exit-codes.js';
 import { KeyboardInput } from './keyboard-input.js';
-import { printCpus, printDevice, printDevices, printMachines } from './lists.js';
+import { printCpus, printDevice, printDevices, printMachine, printMachines } from './lists.js';
+import { isMachineFile, loadMachineFile } from './machine-file.js';
 import { MachineMonitor } from './machine-monitor.js';
 import { type Networks, networkPlan, openNetworks } from './networks.js';
 import { migrationBar } from './progress.js';
@@ -47,10 +56,10 @@ const NETWORK_ROMS: Readonly<Record<string, readonly string[]>> = {
 export async function runCommand(args: readonly string[], host: CommandHost): Promise<number> {
   const options = parseRunOptions(args);
   if (options.list) {
-    printList(options.list, options, host);
+    await printList(options.list, options, host);
     return EXIT_CODES.OK;
   }
-  const type = machineType(options.machine ?? 'pc');
+  const type = await machineType(options.machine ?? 'pc');
   let run: Run | undefined;
   const hangUp = (): void => run?.finish(SIGNAL_CODE + SIGNALS.SIGHUP);
   const events = options.events === undefined ? silentEvents : openEvents(options.events, hangUp);
@@ -79,7 +88,7 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
   }
 }
 
-function printList(list: NonNullable<RunOptions['list']>, options: RunOptions, host: CommandHost): void {
+async function printList(list: NonNullable<RunOptions['list']>, options: RunOptions, host: CommandHost): Promise<void> {
   const print = { json: false, out: host.out };
   switch (list.what) {
     case 'options':
@@ -87,6 +96,9 @@ function printList(list: NonNullable<RunOptions['list']>, options: RunOptions, h
       break;
     case 'machines':
       printMachines(print);
+      break;
+    case 'machine':
+      printMachine(await machineType(list.name), print);
       break;
     case 'devices':
       printDevices(print);
@@ -101,7 +113,8 @@ function printList(list: NonNullable<RunOptions['list']>, options: RunOptions, h
 
 /** @throws {UsageError} naming what was meant, perhaps. */
 // biome-ignore lint/suspicious/noExplicitAny: a machine type of any properties.
-function machineType(name: string): MachineType<any> {
+async function machineType(name: string): Promise<MachineType<any>> {
+  if (isMachineFile(name)) return await loadMachineFile(name);
   const names = machineTypes.flatMap((type) => (type.alias === undefined ? [type.name] : [type.name, type.alias]));
   if (names.includes(name)) return findMachineType(name);
   const guess = nearest(name, names);
@@ -174,10 +187,12 @@ function machineConfig(
     rtc: options.rtc,
     icount: options.icount,
     boot: options.boot,
+    smbios: options.smbios,
     firmware,
     roms,
     kernel: image && { image, initrd: read('initrd'), commandLine: options.append },
     serial: consoles.serial,
+    parallel: consoles.parallel,
     ide: drives.ide,
     floppy: drives.floppy,
     hostWork: drives.activity,
@@ -196,6 +211,7 @@ class Run {
     this.resolve = resolve;
   });
   private lastStatus = 'none';
+  private readonly programs: QmpSession[] = [];
   /** The end has begun: what fails now fails because of it. */
   private closing = false;
 
@@ -238,15 +254,15 @@ class Run {
     this.drives.failed = (failure) => this.driveFailed(failure);
     machine.events.push({
       state: (state) => this.stateChanged(state),
-      reset: (reason) => this.events.emit('RESET', { reason }),
+      reset: (reason) => this.emit('RESET', { reason }),
       shutdown: ({ reason, exitCode }) => {
-        this.events.emit('SHUTDOWN', { reason });
+        this.emit('SHUTDOWN', { reason });
         if (!options.noShutdown || exitCode !== undefined) this.finish(exitCode ?? EXIT_CODES.OK);
       },
       error: (error) => this.defect(error),
     });
     machine.composer.deviceDeleted.push(({ id }) =>
-      this.events.emit('DEVICE_DELETED', { device: id, path: `/machine/peripheral/${id}` }),
+      this.emit('DEVICE_DELETED', { device: id, path: `/machine/peripheral/${id}` }),
     );
     const signals = Object.entries(SIGNALS).map(([name, number]) => {
       const handler = (): void => this.finish(SIGNAL_CODE + number);
@@ -283,10 +299,23 @@ class Run {
   /** Only when the machine stands as the command line wants it. */
   private openMonitor(): void {
     const { machine, migration, keyboard, options, consoles } = this;
-    if (!consoles.monitor) return;
-    const quit = (): void => this.finish(EXIT_CODES.OK);
-    const monitor = new MachineMonitor({ machine, migration, keyboard, version: VERSION, name: options.name, quit });
-    new MonitorSession(monitor, consoles.monitor.backend, consoles.monitor.greet);
+    if (!consoles.monitor && consoles.qmp.length === 0) return;
+    const uuid = options.uuid && formatUuid(options.uuid);
+    const poweredDown = (): void => this.tell('POWERDOWN');
+    const monitor = (quit: () => void): MachineMonitor =>
+      new MachineMonitor({ machine, migration, keyboard, version: VERSION, name: options.name, uuid, quit, poweredDown });
+    if (consoles.monitor)
+      new MonitorSession(
+        monitor(() => this.finish(EXIT_CODES.OK)),
+        consoles.monitor.backend,
+        consoles.monitor.greet,
+      );
+    const quit = (): void => {
+      this.tell('SHUTDOWN', { guest: false, reason: 'host-qmp-quit' });
+      // Its answer goes first.
+      setImmediate(() => this.finish(EXIT_CODES.OK));
+    };
+    for (const backend of consoles.qmp) this.programs.push(new QmpSession(monitor(quit), backend));
   }
 
   private async expect(source: string): Promise<void> {
@@ -298,20 +327,31 @@ class Run {
 
   private stateChanged(state: RunState): void {
     if (state === 'running') {
-      this.events.emit('RESUME');
+      this.emit('RESUME');
       this.drives.retry();
-    } else this.events.emit('STOP', { state });
+    } else this.emit('STOP', { state });
+  }
+
+  private emit(event: string, data?: object): void {
+    this.events.emit(event, data);
+    if (event === 'MIGRATION' && this.migration.capabilities().get('events') !== true) return;
+    this.tell(event, qmpData(event, data));
+  }
+
+  /** To the monitors for programs. */
+  private tell(event: string, data?: object): void {
+    for (const program of this.programs) program.event(event, data);
   }
 
   private status(status: string): void {
     if (status === this.lastStatus) return;
     this.lastStatus = status;
-    this.events.emit('MIGRATION', { status });
+    this.emit('MIGRATION', { status });
   }
 
   private driveFailed({ drive, operation, action, error }: DriveFailure): void {
     const kind = operation === 'flush' ? 'write' : operation;
-    this.events.emit('BLOCK_IO_ERROR', { device: drive, operation: kind, action, reason: errorLine(error) });
+    this.emit('BLOCK_IO_ERROR', { device: drive, operation: kind, action, reason: errorLine(error) });
     this.host.error(
       `drive ${drive}: ${operation} failed${action === 'stop' ? ', the machine is stopped' : ''}: ${errorLine(error)}`,
     );
@@ -322,6 +362,21 @@ class Run {
     const more = process.env.PAGURUS_DEBUG && error instanceof Error ? `\n${error.stack}` : '';
     this.host.error(`internal error, the machine is stopped: ${errorLine(error)}${more}`);
     this.finish(EXIT_CODES.FAILED);
+  }
+}
+
+/** Our events' data in QMP's words. */
+function qmpData(event: string, data: object | undefined): object | undefined {
+  const { reason } = (data ?? {}) as { reason?: string };
+  switch (event) {
+    case 'RESET':
+      return reason === 'monitor' ? { guest: false, reason: 'host-qmp-system-reset' } : { guest: true, reason: 'guest-reset' };
+    case 'SHUTDOWN':
+      return { guest: true, reason: reason?.startsWith('reset') ? 'guest-reset' : 'guest-shutdown' };
+    case 'STOP':
+      return undefined;
+    default:
+      return data;
   }
 }
 

@@ -104,7 +104,8 @@ function ascii(value: string, name: string, text: string): string {
 function releaseOf(value: string, text: string): readonly [number, number] {
   const match = /^(\d{1,3})\.(\d{1,3})$/.exec(text);
   const [major, minor] = [Number(match?.[1]), Number(match?.[2])];
-  if (!match || major > 255 || minor > 255) throw new UsageError(`-smbios ${value}: release=${text}: expected MAJOR.MINOR, up to 255`);
+  if (!match || major > 255 || minor > 255)
+    throw new UsageError(`-smbios ${value}: release=${text}: expected MAJOR.MINOR, up to 255`);
   return [major, minor];
 }
 

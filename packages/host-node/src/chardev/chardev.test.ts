@@ -189,6 +189,22 @@ describe('backends', () => {
     await backend.close();
   });
 
+  it('socket client tries again until somebody is there, and when they leave', async () => {
+    const path = `${folder}/later`;
+    const { spec } = parseChardev(`socket,id=s,path=${path},reconnect-ms=20`);
+    const client = await openCharacter(spec as never, { signal: false });
+    const frontend = Object.assign(taker(), { opens: 0, opened: () => frontend.opens++ });
+    client.connect(frontend);
+    for (const round of [1, 2]) {
+      const server = await socketCharacter({ uri: { transport: 'unix', path }, server: true, wait: true });
+      await until(() => frontend.opens === round);
+      server.write(bytes(`${round}`));
+      await until(() => frontend.text.endsWith(`${round}`));
+      await server.close();
+    }
+    await client.close();
+  });
+
   it('socket server can wait for its first client; client connects', async () => {
     let address = '';
     const waiting = socketCharacter({
@@ -380,6 +396,8 @@ describe('character texts', () => {
     ['tcp:h:1,colour=red', /unknown option 'colour'/],
     ['vc', /not something this host has/],
     ['telnet:localhost:1', /not something this host has/],
+    ['tcp:h:1,telnet=on', /'telnet' is not available/],
+    ['tcp:h:1,server=on,reconnect=3', /for clients/],
   ])("-serial '%s' is refused", (text, message) => {
     expect(() => parseCharacter(text, '-serial')).toThrow(message);
   });

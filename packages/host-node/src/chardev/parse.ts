@@ -12,7 +12,15 @@ export type CharacterSpec =
   | { readonly kind: 'file'; readonly path: string; readonly append: boolean; readonly mux: boolean }
   | { readonly kind: 'pipe'; readonly path: string; readonly mux: boolean }
   | { readonly kind: 'ringbuf'; readonly size: number; readonly mux: boolean }
-  | { readonly kind: 'socket'; readonly uri: SocketUri; readonly server: boolean; readonly wait: boolean; readonly mux: boolean }
+  | {
+      readonly kind: 'socket';
+      readonly uri: SocketUri;
+      readonly server: boolean;
+      readonly wait: boolean;
+      /** Client: seconds until it tries again. */
+      readonly reconnect?: number;
+      readonly mux: boolean;
+    }
   /** A `-chardev` by its id. */
   | { readonly kind: 'chardev'; readonly id: string };
 
@@ -28,11 +36,23 @@ function ringSize(options: NamedOptions): number {
   return size;
 }
 
-function socketFlags(options: NamedOptions): { server: boolean; wait: boolean } {
+/** What QEMU's sockets can besides. */
+const NOT_HERE = ['telnet', 'websocket', 'tn3270', 'tls-creds', 'tls-authz', 'fd', 'abstract', 'logfile', 'logappend'];
+
+function socketFlags(options: NamedOptions): { server: boolean; wait: boolean; reconnect?: number } {
+  for (const name of NOT_HERE) {
+    const value = options.text(name);
+    if (value !== undefined && value !== 'off')
+      throw new HostError('unsupported', options.fail(`'${name}' is not available`).message);
+  }
   const server = options.flag('server', false);
+  const reconnect = options.integer('reconnect', 0);
+  const milliseconds = options.integer('reconnect-ms', 0);
+  if (server && reconnect + milliseconds > 0) throw options.fail("'reconnect' is for clients, not with server=on");
   options.flag('nodelay', true);
   options.flag('delay', false);
-  return { server, wait: options.flag('wait', server) };
+  const seconds = reconnect + milliseconds / 1000;
+  return { server, wait: options.flag('wait', server), ...(seconds > 0 ? { reconnect: seconds } : {}) };
 }
 
 /**
@@ -71,7 +91,7 @@ export function parseCharacter(text: string, option: string): CharacterSpec {
       const [place = '', ...entries] = splitCommas(rest);
       const options = new NamedOptions(what, entries);
       const flags = socketFlags(options);
-      options.done('server, wait, nodelay');
+      options.done('server, wait, nodelay, reconnect');
       if (text.startsWith('unix:')) {
         if (place === '') break;
         return { kind: 'socket', uri: { transport: 'unix', path: place }, ...flags, mux: false };

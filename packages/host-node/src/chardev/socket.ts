@@ -9,6 +9,8 @@ export interface SocketCharacterOptions {
   readonly server: boolean;
   /** Server: the first client is waited for before the machine starts. */
   readonly wait: boolean;
+  /** Client: seconds until it tries again, when nobody is there or the other side has left. Default: it does not. */
+  readonly reconnect?: number;
   /** Told the address that was really taken. */
   readonly listening?: (uri: string) => void;
 }
@@ -24,6 +26,8 @@ export async function socketCharacter(options: SocketCharacterOptions): Promise<
   let client: Socket | undefined;
   const queue = new InputQueue((full) => void (full ? client?.pause() : client?.resume()));
   let arrived: () => void = () => {};
+  let retry: NodeJS.Timeout | undefined;
+  let closed = false;
   const adopt = (socket: Socket): void => {
     if (client && !client.destroyed) {
       socket.destroy();
@@ -35,10 +39,19 @@ export async function socketCharacter(options: SocketCharacterOptions): Promise<
     socket.on('end', () => socket.end());
     socket.on('close', () => {
       if (client === socket) client = undefined;
+      tryAgain();
     });
     queue.opened();
     arrived();
   };
+  function tryAgain(): void {
+    if (options.reconnect === undefined || closed) return;
+    clearTimeout(retry);
+    retry = setTimeout(() => {
+      connectSocket(options.uri).then((socket) => (closed ? socket.destroy() : adopt(socket)), tryAgain);
+    }, options.reconnect * 1000);
+    retry.unref();
+  }
   let name = formatMigrationUri(options.uri);
   let stopListening = (): void => {};
   if (options.server) {
@@ -47,8 +60,10 @@ export async function socketCharacter(options: SocketCharacterOptions): Promise<
     stopListening = () => listener.close();
     options.listening?.(name);
     if (options.wait && !client) await new Promise<void>((resolve) => (arrived = resolve));
-  } else {
+  } else if (options.reconnect === undefined) {
     adopt(await connectSocket(options.uri));
+  } else {
+    await connectSocket(options.uri).then(adopt, tryAgain);
   }
   return {
     get description() {
@@ -60,6 +75,8 @@ export async function socketCharacter(options: SocketCharacterOptions): Promise<
     connect: (frontend) => queue.connect(frontend),
     ready: () => queue.deliver(),
     async close() {
+      closed = true;
+      clearTimeout(retry);
       stopListening();
       const socket = client;
       client = undefined;
