@@ -9,6 +9,8 @@ import {
   parseProperty,
 } from '@pagurus/device-model';
 
+import type { MachineType } from './machine-type.js';
+
 /** `-global driver.property=value`, or a row of a compat table. */
 export interface GlobalProperty {
   readonly driver: string;
@@ -32,6 +34,18 @@ export function compatRows(tables: readonly CompatTable[], version: string | und
       ),
     ),
   );
+}
+
+/** All rows that hold for a machine type: its packages' for its version, then its author's for the author's. */
+export function rowsOf(
+  type: Pick<MachineType, 'version' | 'packages' | 'history'>,
+  more: readonly CompatTable[] = [],
+): GlobalProperty[] {
+  const { version, packages, history } = type;
+  return [
+    ...compatRows([...more, ...packages.map((entry) => entry.compat)], version),
+    ...(history ? compatRows([history.compat], history.version) : []),
+  ];
 }
 
 /** Where a property's value came from, for `inspect` and messages. */

@@ -13,7 +13,7 @@ import {
   type Timer,
 } from '@pagurus/device-model';
 import type { VirtualClock } from './clock.js';
-import { compatRows, type GlobalProperty, type ResolvedProperties, resolveProperties } from './compat.js';
+import { type GlobalProperty, type ResolvedProperties, resolveProperties, rowsOf } from './compat.js';
 import type { DeviceArguments, MachineConfig } from './config.js';
 import type { BootRegisters } from './loader/index.js';
 import { MachineError, type MachineType, type PlugBus, type RomImage } from './machine-type.js';
@@ -152,7 +152,7 @@ export class Composer {
     /** Bytes of guest RAM. */
     readonly memorySize: number,
   ) {
-    this.rows = compatRows([migrationCompat, ...type.packages.map((entry) => entry.compat)], type.version);
+    this.rows = rowsOf(type, [migrationCompat]);
     this.globals = config.globals ?? [];
   }
 

@@ -1,4 +1,4 @@
-import type { DevicePackage, InputPin, PropertyTable, PropertyValue, RamBlock } from '@pagurus/device-model';
+import type { CompatTable, DevicePackage, InputPin, PropertyTable, PropertyValue, RamBlock } from '@pagurus/device-model';
 import type { ComposedDevice, Composer } from './composer.js';
 import type { SectionRank } from './section-registry.js';
 import type { Program } from './stream-settings.js';
@@ -14,6 +14,11 @@ export interface MachineType<P extends object = Record<string, PropertyValue>> {
   readonly alias?: string;
   /** The version that compat rows are resolved for; undefined = the newest of everything (an unversioned machine promises nothing). */
   readonly version?: string;
+  /**
+   * The author's own history, beside that of the packages: rows by the author's own version numbers, each for its version and every older
+   * one. They come after the packages' rows.
+   */
+  readonly history?: { readonly version: string; readonly compat: CompatTable };
   /** `-machine` properties. */
   readonly properties: PropertyTable<P>;
   /** Packages whose device types and compat rows belong to it. */

@@ -12,7 +12,7 @@ import type {
 } from '@pagurus/device-model';
 import { section } from '@pagurus/device-model';
 import { VirtualClock } from './clock.js';
-import { compatRows } from './compat.js';
+import { rowsOf } from './compat.js';
 import { type ComposedDevice, Composer, type ComposerMachine } from './composer.js';
 import type { MachineConfig } from './config.js';
 import { type MachineCpu, makeCpu, type ProcessorNotice } from './cpu.js';
@@ -455,9 +455,8 @@ export class Machine implements MigrationTarget {
 function cpuProperties(type: MachineType<any>, config: MachineConfig): Record<string, string> {
   const [model] = cpuModel(type, config).split(',');
   const drivers = ['x86', config.target ?? 'i386'].flatMap((name) => [`${name}-cpu`, `${model}-${name}-cpu`]);
-  const tables = type.packages.map((entry) => entry.compat);
   return Object.fromEntries(
-    [...compatRows(tables, type.version), ...(config.globals ?? [])]
+    [...rowsOf(type), ...(config.globals ?? [])]
       .filter((row) => drivers.includes(row.driver))
       .map((row) => [row.property, row.value]),
   );

@@ -1,6 +1,6 @@
 /** For this package's tests: the embedded guest in a deterministic machine, and what it prints. */
 import { embeddedGuest } from '@pagurus/guests';
-import type { Machine, MachineConfig } from '@pagurus/machine';
+import type { Machine, MachineConfig, MachineType } from '@pagurus/machine';
 import { bytesChannel, collectingChannel, type HostTimer, incoming, saveSnapshot } from '@pagurus/migration';
 import { createMachine } from './index.js';
 
@@ -16,7 +16,8 @@ export interface Console {
 }
 
 /** A machine whose first serial port is kept as text. */
-export async function withConsole(type: string, config: MachineConfig): Promise<Console> {
+// biome-ignore lint/suspicious/noExplicitAny: a machine type of any properties.
+export async function withConsole(type: string | MachineType<any>, config: MachineConfig): Promise<Console> {
   let text = '';
   let frontend: { canReceive(): number; receive(bytes: Uint8Array): void } | undefined;
   const typed: number[] = [];

@@ -1,6 +1,6 @@
 import { cpus } from '@pagurus/cpu-wasm';
 import { compareVersions, type DeviceType, type Property } from '@pagurus/device-model';
-import { compatRows, findMachineType, type MachineType, machineTypes, migrationCompat } from '@pagurus/machine';
+import { findMachineType, type MachineType, machineTypes, migrationCompat, rowsOf } from '@pagurus/machine';
 import { nearest, UsageError } from './usage-error.js';
 
 export interface ListOptions {
@@ -59,7 +59,7 @@ export function printMachine(type: MachineType, options: ListOptions): void {
 /** `pagurus machines --compat M`: what its version changes, newest level first; a later row wins. @throws {MachineError} */
 export function printCompat(machine: string, options: ListOptions): void {
   const type = findMachineType(machine);
-  const rows = compatRows([migrationCompat, ...type.packages.map(({ compat }) => compat)], type.version);
+  const rows = rowsOf(type, [migrationCompat]);
   if (options.json)
     options.out(line(JSON.stringify({ machine: type.name, version: type.version ?? null, compat: rows }, null, 2)));
   else if (rows.length === 0) options.out(line(`${type.name}: no property differs from the newest machine's`));
