@@ -415,12 +415,6 @@ function vga(options: RunOptions, value: string): void {
   options.vga = value;
 }
 
-function onlyNone(name: string): (options: RunOptions, value: string) => void {
-  return (_options, value) => {
-    if (value !== 'none') throw new UsageError(`-${name} ${value}: expected none`);
-  };
-}
-
 function nic(name: string): (options: RunOptions, value: string) => void {
   return (options, value) => {
     options.nics ??= [];
