@@ -31,6 +31,7 @@ export { i440fxPciHost, type PciHostProperties, type PciHostService } from './pc
 export type { PciHotplugService } from './pci-hotplug.js';
 export { type PciProperties, pciProperties } from './pci-properties.js';
 export { piix3 } from './piix3.js';
+export { GPE_EVENT } from './piix4.spec.js';
 export { type Piix4PmProperties, type Piix4PmService, type PortMap, piix4Pm } from './piix4-pm.js';
 export { addRom, type RomOptions } from './rom.js';
 export { type SmbusEepromProperties, smbusEeprom } from './smbus-eeprom.js';

@@ -45,6 +45,8 @@ export interface Piix4PmService {
   /** The bus that {@link smbusEeprom} devices sit on. */
   readonly smbus: I2cBus;
   readonly hotplug: PciHotplugService;
+  /** A general-purpose event of another device, by the bit of {@link GPE_EVENT}. */
+  raiseEvent(bit: number): void;
   /** `system_powerdown`. */
   pressPowerButton(): void;
 }
@@ -214,7 +216,12 @@ export const piix4Pm = defineDevice<Piix4PmProperties>({
         section(i2cBusVmState, i2c.state, { plainName: true }),
         section(piix4PmVmState(pci.description, layout(props)), state),
       ],
-      services: { smbus: i2c, hotplug, pressPowerButton: () => acpi.pressPowerButton() } satisfies Piix4PmService,
+      services: {
+        smbus: i2c,
+        hotplug,
+        raiseEvent: (bit) => acpi.raiseGeneral(bit),
+        pressPowerButton: () => acpi.pressPowerButton(),
+      } satisfies Piix4PmService,
       reset() {
         pci.reset();
         pci.config.fill(0, 0x58, 0x5c);

@@ -63,7 +63,7 @@ export const PM_TIMER = { HERTZ: 3_579_545n, MASK: 0xff_ffffn, HALF: 0x80_0000n 
 export const GPE = { PORT: 0xafe0, LENGTH: 4 } as const;
 
 /** General-purpose events. [QEMU] */
-export const GPE_EVENT = { PCI_HOTPLUG: 0x0002, CPU_HOTPLUG: 0x0004, MEMORY_HOTPLUG: 0x0008 } as const;
+export const GPE_EVENT = { PCI_HOTPLUG: 0x0002, CPU_HOTPLUG: 0x0004, MEMORY_HOTPLUG: 0x0008, GENERATION: 0x0020 } as const;
 
 /** Advanced power management control and status. [82371AB] 5.1.12 */
 export const APM_PORT = { CONTROL: 0xb2, STATUS: 0xb3 } as const;

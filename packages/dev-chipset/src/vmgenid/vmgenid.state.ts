@@ -1,7 +1,7 @@
 import { fieldsOf, vmstate } from '@pagurus/vmstate';
 
 export class VmgenidState {
-  /** Where firmware has put the identifier's page, little-endian, as the guest wrote it. */
+  /** Where the identifier is in the guest's memory, little-endian, as firmware wrote it; 0: nowhere yet. */
   readonly address = new Uint8Array(8);
 }
 

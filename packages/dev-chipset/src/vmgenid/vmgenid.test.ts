@@ -37,16 +37,16 @@ describe('vmgenid', () => {
 
   it('writes its own identifier into a guest that is loaded, and tells it', () => {
     const source = realize(vmgenid, { properties: { guid: guid.replace('ff', '00') }, context });
-    tellAddress(source, 0x4000);
+    tellAddress(source, 0x4028);
     const target = restore(vmgenid, { properties: { guid }, context }, saveBench(source));
     expect([...target.context.memory.bytes.subarray(0x4028, 0x4038)]).toEqual(BYTES);
     expect(target.context.line('changed').rises).toBe(1);
-    expect([...files(target).get('etc/vmgenid_addr')!.bytes]).toEqual([0, 0x40, 0, 0, 0, 0, 0, 0]);
+    expect([...files(target).get('etc/vmgenid_addr')!.bytes]).toEqual([0x28, 0x40, 0, 0, 0, 0, 0, 0]);
   });
 
   it('waits for the guest’s page', () => {
     const source = realize(vmgenid, { context });
-    tellAddress(source, 0x4000);
+    tellAddress(source, 0x4028);
     const target = realize(vmgenid, { properties: { guid }, context });
     target.context.memory.withhold();
     loadSection(target.device.sections[0]!, saveBench(source).sections[0]!.bytes);

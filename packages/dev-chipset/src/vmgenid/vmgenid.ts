@@ -53,7 +53,7 @@ function create(context: DeviceContext, { guid }: VmgenidProperties): Device {
     waiting = false;
     const address = new DataView(state.address.buffer).getBigUint64(0, true);
     if (address === 0n || address >= ADDRESS_LIMIT) return;
-    waiting = !context.memory.write(Number(address) + IDENTIFIER_OFFSET, identifier).done;
+    waiting = !context.memory.write(Number(address), identifier).done;
     if (waiting) return;
     changed.set(true);
     changed.set(false);

@@ -14,10 +14,20 @@ const MAKER = { OEM: 'BOCHS ', TABLE: 'BXPC    ', CREATOR: 'BXPC' } as const;
 export const TABLE_CHECKSUM = 9;
 
 /** A table with its header; the loader computes the checksum. [ACPI] 5.2.6 */
-export function table(signature: string, revision: number, ...contents: readonly Uint8Array[]): Uint8Array {
+export const table = (signature: string, revision: number, ...contents: readonly Uint8Array[]): Uint8Array =>
+  tableOf({ signature, revision, id: MAKER.TABLE }, ...contents);
+
+/** Bytes of a table's header. [ACPI] 5.2.6 */
+export const TABLE_HEADER = 36;
+
+/** A table with an identifier of its own: several have the signature SSDT. */
+export function tableOf(
+  { signature, revision, id }: { signature: string; revision: number; id: string },
+  ...contents: readonly Uint8Array[]
+): Uint8Array {
   const inside = concat(...contents);
-  const maker = concat(ascii(MAKER.OEM), ascii(MAKER.TABLE), u32(1), ascii(MAKER.CREATOR), u32(1));
-  return concat(ascii(signature, 4), u32(36 + inside.length), bytes(revision, 0), maker, inside);
+  const maker = concat(ascii(MAKER.OEM), ascii(id, 8), u32(1), ascii(MAKER.CREATOR), u32(1));
+  return concat(ascii(signature, 4), u32(TABLE_HEADER + inside.length), bytes(revision, 0), maker, inside);
 }
 
 /** [ACPI] 5.2.10 */

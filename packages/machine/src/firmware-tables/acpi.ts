@@ -3,6 +3,7 @@ import { concat } from './bytes.js';
 import { dsdt } from './dsdt.js';
 import type { FirmwareTableInput } from './input.js';
 import { LoaderScript } from './loader.js';
+import { VMGENID, VMGENID_POINTER, vmgenidTable } from './ssdt-vmgenid.js';
 
 /** fw_cfg's names of the files. */
 export const ACPI_FILE = { TABLES: 'etc/acpi/tables', LOADER: 'etc/table-loader', ROOT_POINTER: 'etc/acpi/rsdp' } as const;
@@ -42,12 +43,22 @@ export function acpiFiles(input: FirmwareTableInput): AcpiFiles {
     return offset;
   };
 
+  if (input.vmgenid) script.allocate(VMGENID.PAGE, VMGENID.ALIGNMENT, 'high');
   script.allocate(ACPI_FILE.TABLES, TABLES_ALIGNMENT, 'high');
+  const placeVmgenid = (): number => {
+    const contents = vmgenidTable();
+    const offset = place(contents);
+    script.writePointer(VMGENID.ADDRESS, VMGENID.PAGE, VMGENID.IDENTIFIER);
+    script.addPointer(ACPI_FILE.TABLES, offset + VMGENID_POINTER, VMGENID.PAGE);
+    script.addChecksum(ACPI_FILE.TABLES, offset + TABLE_CHECKSUM, offset, contents.length);
+    return offset;
+  };
   const facsOffset = place(facs());
   const dsdtOffset = placeTable(dsdt(input));
   const listed = [
     placeTable(fadt(input, facsOffset, dsdtOffset), [FADT_POINTER.FACS, FADT_POINTER.DSDT]),
     placeTable(madt(input)),
+    ...(input.vmgenid ? [placeVmgenid()] : []),
     ...(input.hpetTimers === undefined ? [] : [placeTable(hpetTable(input.hpetTimers))]),
     placeTable(waet()),
   ];

@@ -13,6 +13,7 @@ const OP = {
   OR: 0x7d,
   FIND_SET_RIGHT_BIT: 0x82,
   NOTIFY: 0x86,
+  INDEX: 0x88,
   CREATE_DWORD_FIELD: 0x8a,
   LAND: 0x90,
   LOR: 0x91,
@@ -54,6 +55,9 @@ export const or = binary(OP.OR);
 export const shiftLeft = binary(OP.SHIFT_LEFT);
 /** Number of the lowest set bit, counted from one; zero for none. */
 export const findSetRightBit = (value: Aml, target: Aml = NOWHERE): Aml => concat(bytes(OP.FIND_SET_RIGHT_BIT), value, target);
+
+/** An element of a package, to read or to store into. */
+export const element = (source: Aml, number: number): Aml => concat(bytes(OP.INDEX), source, integer(number), NOWHERE);
 
 export const lAnd = (a: Aml, b: Aml): Aml => concat(bytes(OP.LAND), a, b);
 export const lOr = (a: Aml, b: Aml): Aml => concat(bytes(OP.LOR), a, b);

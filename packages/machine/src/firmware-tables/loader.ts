@@ -6,7 +6,7 @@ import { ascii, concat, u8, u32 } from './bytes.js';
  */
 export const LOADER_ENTRY = 128;
 export const LOADER_FILE_NAME = 56;
-export const LOADER_COMMAND = { ALLOCATE: 1, ADD_POINTER: 2, ADD_CHECKSUM: 3 } as const;
+export const LOADER_COMMAND = { ALLOCATE: 1, ADD_POINTER: 2, ADD_CHECKSUM: 3, WRITE_POINTER: 4 } as const;
 
 /** Where a file goes: anywhere below 4 GiB, or 0xe0000 to 0xfffff, where guests look for the root pointer. */
 const ZONE = { high: 1, 'f-segment': 2 } as const;
@@ -28,6 +28,11 @@ export class LoaderScript {
   /** Puts the checksum of `length` bytes from `start` to `offset`. */
   addChecksum(file: string, offset: number, start: number, length: number): void {
     this.add(LOADER_COMMAND.ADD_CHECKSUM, fileName(file), u32(offset), u32(start), u32(length));
+  }
+
+  /** Writes where `source` was put, plus `sourceOffset`, as eight bytes to the beginning of `file`. */
+  writePointer(file: string, source: string, sourceOffset: number): void {
+    this.add(LOADER_COMMAND.WRITE_POINTER, fileName(file), fileName(source), u32(0), u32(sourceOffset), u8(8));
   }
 
   encode(): Uint8Array {

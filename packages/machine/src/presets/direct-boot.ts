@@ -29,7 +29,8 @@ const EBDA = { SEGMENT: 0x9fc0, POINTER: 0x40e } as const;
  * @param end of RAM below 4 GiB; the tables lie below it.
  */
 export function leaveAcpi(memory: SystemMemory, ports: PortBus, input: FirmwareTableInput, end: number): void {
-  const { tables, loader, rootPointer } = acpiFiles(input);
+  // A generation ID needs firmware, which says where it has put it.
+  const { tables, loader, rootPointer } = acpiFiles({ ...input, vmgenid: false });
   if (tables.length > DIRECT_TABLES)
     throw new RangeError(`ACPI tables of ${tables.length} bytes; there is room for ${DIRECT_TABLES}`);
   const place = { tables: end - DIRECT_TABLES, rootPointer: EBDA.SEGMENT * 16 };

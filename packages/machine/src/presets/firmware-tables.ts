@@ -107,6 +107,7 @@ function describe(composer: Composer, { bus, fwCfg, layout, machine }: FirmwareT
     irq0Override: true,
     ...powerOf(composer),
     cpuHotplug: machine.cpuHotplugRegisters,
+    vmgenid: find(composer, 'vmgenid') !== undefined,
     fwCfg: { base: FW_CFG.BASE, length: fwCfg.dmaEnabled ? FW_CFG.LENGTH_WITH_DMA : FW_CFG.LENGTH },
   };
 }

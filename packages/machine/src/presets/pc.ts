@@ -24,6 +24,7 @@ import { compareVersions, type DevicePackage } from '@pagurus/device-model';
 import type { Composer } from '../composer.js';
 import { defineMachine, MachineError, type MachineType } from '../machine-type.js';
 import { addAcpiBlocks } from './acpi-blocks.js';
+import { offerBusless } from './busless.js';
 import { addFirmwareTables } from './firmware-tables.js';
 import { bootKernel } from './kernel.js';
 import { type PcMachineProperties, pcMachineObject, pcMachinePackage } from './pc-machine.js';
@@ -106,6 +107,7 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
       const blocks = addAcpiBlocks(composer, { ...machine, acpiBuild: machine.acpiBuild && acpi });
 
       offerPciBus(composer, bus, power?.hotplug);
+      offerBusless(composer, parts.fwCfg, power);
       offerIsaBus(composer, parts);
       tellFirmware(composer, parts, layout);
       const describe = addFirmwareTables(composer, { blocks, bus, fwCfg: parts.fwCfg, layout, machine });
@@ -182,6 +184,7 @@ export const isapc = defineMachine<Pick<PcProperties, 'i8042' | 'vmport' | 'pit'
     });
     addIsaIde(composer, parts);
     offerIsaBus(composer, parts);
+    offerBusless(composer, parts.fwCfg, undefined);
     tellFirmware(composer, parts, layout);
     bootKernel(composer, layout, parts.fwCfg);
   },
