@@ -154,7 +154,7 @@ export class Cpu implements CpuPort {
 
   /** The next block of the same size takes its place. @throws {RangeError} for a block of another CPU, or released before. */
   release(block: CpuRamBlock): void {
-    const index = this.ramBlocks.findIndex((candidate) => candidate === block);
+    const index = this.ramBlocks.indexOf(block as WasmRamBlock);
     if (index < 0) throw new RangeError(`RAM block '${block.name}' is not there`);
     const { address, maxLength } = this.ramBlocks[index]!;
     this.ramBlocks.splice(index, 1);

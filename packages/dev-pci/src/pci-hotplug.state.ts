@@ -11,6 +11,8 @@ export class SlotStatus {
 export interface PciHotplugState {
   hotplugSelect: number;
   readonly busStatus: SlotStatus[];
+  /** In place of {@link busStatus} on machines that know the root bus only. */
+  readonly rootStatus: SlotStatus;
   acpiIndex: number;
 }
 

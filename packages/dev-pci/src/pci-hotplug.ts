@@ -76,7 +76,7 @@ export class PciHotplug implements PciHotplugService {
   /** Devices that were on their way out leave; the selected bus stays, as on QEMU. */
   reset(): void {
     this.buses.forEach((_, number) => {
-      this.eject(number, this.state.busStatus[number]!.down);
+      this.eject(number, this.status(number).down);
     });
     this.state.acpiIndex = 0;
   }
@@ -85,7 +85,7 @@ export class PciHotplug implements PciHotplugService {
     const { state } = this;
     const selected = state.hotplugSelect;
     if (selected >= PCI_HOTPLUG.BUSES) return 0;
-    const status = state.busStatus[selected]!;
+    const status = this.status(selected);
     switch (offset) {
       case PCI_HOTPLUG.UP: {
         const { up } = status;
@@ -131,11 +131,15 @@ export class PciHotplug implements PciHotplugService {
   private statusOf({ bus }: PciSlot): SlotStatus {
     const number = this.buses.indexOf(bus);
     if (number < 0) throw new RangeError(`devices of ${bus.name} cannot be plugged`);
-    return this.state.busStatus[number]!;
+    return this.status(number);
+  }
+
+  private status(number: number): SlotStatus {
+    return this.options.bridges ? this.state.busStatus[number]! : this.state.rootStatus;
   }
 
   private eject(number: number, slots: number): void {
-    const status = this.state.busStatus[number]!;
+    const status = this.status(number);
     status.up = (status.up & ~slots) >>> 0;
     status.down = (status.down & ~slots) >>> 0;
     const bus = this.buses[number];

@@ -3,7 +3,7 @@ import { type Description, fieldsOf, vmstate } from '@pagurus/vmstate';
 import { type AcpiPmState, GpeState, gpeVmState } from './acpi-pm.state.js';
 import { CpuHotplugState, cpuHotplugVmState } from './cpu-hotplug.state.js';
 import { PciDeviceState } from './pci-device.state.js';
-import { busStatusVmState, newBusStatus, type PciHotplugState, rootStatusVmState, type SlotStatus } from './pci-hotplug.state.js';
+import { busStatusVmState, newBusStatus, type PciHotplugState, rootStatusVmState, SlotStatus } from './pci-hotplug.state.js';
 import { type SmbusHostState, smbusHostVmState } from './smbus-host.state.js';
 
 /** The two APM ports. */
@@ -43,8 +43,7 @@ export class Piix4PmState implements AcpiPmState, PciHotplugState {
   readonly gpe = new GpeState();
   hotplugSelect = 0;
   readonly busStatus: SlotStatus[] = newBusStatus();
-  /** The first of `busStatus`, for machines that know no other. */
-  readonly rootStatus: SlotStatus = this.busStatus[0]!;
+  readonly rootStatus = new SlotStatus();
   acpiIndex = 0;
   readonly memoryHotplug = new MemoryHotplugState();
   cpuHotplugLegacy = true;

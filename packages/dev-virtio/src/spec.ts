@@ -15,6 +15,8 @@ export const VIRTIO_PCI = {
   /** Memory behind BAR 4. */
   MODERN_BAR_SIZE: 0x4000,
   MSIX_BAR_SIZE: 0x1000,
+  /** [QEMU] Pending bits lie in the second half of the register. */
+  MSIX_PENDING: 0x800,
   /** PCI class "others" of an unclassified device. */
   CLASS_OTHERS: 0x00ff,
 } as const;
@@ -109,20 +111,8 @@ export const MODERN = {
   NOTIFY_PAGE: 0x1000,
 } as const;
 
-/** [PCI 6.8.2] */
-export const MSIX = {
-  ID: 0x11,
-  LENGTH: 12,
-  ENTRY: 16,
-  CONTROL: 2,
-  ENABLE: 0x8000,
-  FUNCTION_MASK: 0x4000,
-  ENTRY_MASK: 1,
-  /** [QEMU] Pending bits lie in the second half of the register. */
-  PENDING: 0x800,
-  /** No vector. */
-  NONE: 0xffff,
-} as const;
+/** [VIRTIO 4.1.5.1.2] No MSI-X vector. */
+export const NO_VECTOR = 0xffff;
 
 /** [VIRTIO 4.1.4.5] Interrupt status bits. */
 export const ISR = { QUEUE: 1, CONFIG: 2 } as const;

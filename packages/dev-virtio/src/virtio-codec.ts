@@ -10,7 +10,7 @@ import {
   save,
   vmstate,
 } from '@pagurus/vmstate';
-import { MSIX, RING, STREAM_QUEUES } from './spec.js';
+import { NO_VECTOR, RING, STREAM_QUEUES } from './spec.js';
 import { fromPlain, toPlain } from './state-json.js';
 import { type VirtioSectionState, VirtioState } from './virtio.state.js';
 import { legacyRings } from './virtqueue.js';
@@ -200,7 +200,7 @@ class Loader {
 
   private vector(): number {
     const value = this.reader.u16();
-    return value === MSIX.NONE ? value : this.limited(value, this.layout.msixEntries - 1, 'interrupt vector');
+    return value === NO_VECTOR ? value : this.limited(value, this.layout.msixEntries - 1, 'interrupt vector');
   }
 
   private queues(): void {

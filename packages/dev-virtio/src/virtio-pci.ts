@@ -1,7 +1,6 @@
-import { overlaps, PciFunction, pci as pciSpec, readConfig } from '@pagurus/dev-pci';
+import { Msix, overlaps, PciFunction, pci as pciSpec, readConfig } from '@pagurus/dev-pci';
 import type { AccessSize, DeviceContext, IoHandler } from '@pagurus/device-model';
-import { Msix } from './msix.js';
-import { CAPABILITY, COMMON, DEVICE_STATUS, FEATURE, ISR, LEGACY, MODERN, MSIX, RING, VIRTIO_PCI } from './spec.js';
+import { CAPABILITY, COMMON, DEVICE_STATUS, FEATURE, ISR, LEGACY, MODERN, NO_VECTOR, RING, VIRTIO_PCI } from './spec.js';
 import type { VirtioState } from './virtio.state.js';
 import type { VirtioLayout } from './virtio-codec.js';
 import { legacyRings } from './virtqueue.js';
@@ -65,7 +64,10 @@ export class VirtioPci {
       interruptPin: 1,
     });
     if (modern) this.windowCapability = this.addModern();
-    if (options.msixEntries > 0) this.msix = new Msix(this.pci, state.msix);
+    if (options.msixEntries > 0) {
+      const { MSIX_BAR: bar, MSIX_BAR_SIZE: size, MSIX_PENDING: pendingAt } = VIRTIO_PCI;
+      this.msix = new Msix(this.pci, state.msix, { bar, size, pendingAt, name: 'virtio-pci-msix' });
+    }
     // 24 bytes of registers with MSI-X, 20 without, and no own ones: the next power of two.
     if (legacy) this.pci.ioBar(VIRTIO_PCI.LEGACY_BAR, 32, this.legacyHandler(), 'virtio-pci');
     this.pci.onConfigWrite((offset, size) => this.configWritten(offset, size));
@@ -122,7 +124,7 @@ export class VirtioPci {
       isr: 0,
       queueSelect: 0,
       features: 0n,
-      configVector: MSIX.NONE,
+      configVector: NO_VECTOR,
       broken: false,
       started: false,
       disabled: false,
@@ -133,7 +135,7 @@ export class VirtioPci {
     queues.size.set(queues.defaultSize);
     for (const words of [queues.descriptors, queues.available, queues.used]) words.fill(0n);
     queues.lastAvailable.fill(0);
-    queues.vector.fill(MSIX.NONE);
+    queues.vector.fill(NO_VECTOR);
     // Which features are selected, and the words that the driver wrote, stay [QEMU].
     for (const words of [modern.size, modern.enabled, modern.addresses]) words.fill(0);
     this.pci.setInterrupt(false);
@@ -179,7 +181,7 @@ export class VirtioPci {
   }
 
   private vector(value: number): number {
-    return value < this.options.msixEntries ? value : MSIX.NONE;
+    return value < this.options.msixEntries ? value : NO_VECTOR;
   }
 
   private setQueueSize(n: number, size: number): void {
@@ -461,7 +463,7 @@ export class VirtioPci {
     queues.size[n] = queues.defaultSize[n]!;
     for (const words of [queues.descriptors, queues.available, queues.used]) words[n] = 0n;
     queues.lastAvailable[n] = 0;
-    queues.vector[n] = MSIX.NONE;
+    queues.vector[n] = NO_VECTOR;
   }
 }
 

@@ -1,16 +1,5 @@
-import { PciDeviceState } from '@pagurus/dev-pci';
-import { MSIX, STREAM_QUEUES } from './spec.js';
-
-/** MSI-X table and pending bits as they lie in memory: little-endian. */
-export class MsixState {
-  readonly table: Uint8Array;
-  readonly pending: Uint8Array;
-
-  constructor(entries: number) {
-    this.table = new Uint8Array(entries * MSIX.ENTRY);
-    this.pending = new Uint8Array(Math.ceil(entries / 8));
-  }
-}
+import { MsixState, PciDeviceState } from '@pagurus/dev-pci';
+import { NO_VECTOR, STREAM_QUEUES } from './spec.js';
 
 /** Every queue that a stream has room for, by number; a device uses the first few. Addresses are guest physical. */
 export class QueuesState {
@@ -24,7 +13,7 @@ export class QueuesState {
   /** Index of the next available entry that the device takes. */
   readonly lastAvailable = new Uint16Array(STREAM_QUEUES);
   /** MSI-X vector. */
-  readonly vector = new Uint16Array(STREAM_QUEUES).fill(MSIX.NONE);
+  readonly vector = new Uint16Array(STREAM_QUEUES).fill(NO_VECTOR);
 }
 
 /** What the modern registers hold apart from the device: queue addresses count once the queue is enabled. */
@@ -44,7 +33,7 @@ export class VirtioState {
   readonly msix: MsixState;
   readonly queues = new QueuesState();
   readonly modern = new ModernState();
-  configVector: number = MSIX.NONE;
+  configVector: number = NO_VECTOR;
   status = 0;
   isr = 0;
   queueSelect = 0;

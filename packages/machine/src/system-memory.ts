@@ -110,9 +110,19 @@ export class SystemMemory implements MemorySpace, GuestMemory {
       if (piece?.entry.target.ram) {
         const { block, offset, writable } = piece.entry.target.ram;
         if (writable) block.write(offset + from - piece.entry.base, part);
-      } else for (let i = 0; i < length; i++) this.mmioWrite(from + i, part[i]!, 1);
+      } else this.writeRegisters(from, part);
     });
     return DONE;
+  }
+
+  /** In aligned double words where it can be: an interrupt message is one, and byte by byte would be four. */
+  private writeRegisters(address: number, bytes: Uint8Array): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = 0; at < bytes.length; ) {
+      const whole = (address + at) % 4 === 0 && bytes.length - at >= 4;
+      this.mmioWrite(address + at, whole ? view.getUint32(at, true) : bytes[at]!, whole ? 4 : 1);
+      at += whole ? 4 : 1;
+    }
   }
 
   private walk(

@@ -1,11 +1,23 @@
-import { type PciFunction, readConfig } from '@pagurus/dev-pci';
 import type { AccessSize, IoHandler } from '@pagurus/device-model';
-import { MSIX, VIRTIO_PCI } from './spec.js';
-import type { MsixState } from './virtio.state.js';
+import { overlaps, readConfig, writeConfig } from './config-space.js';
+import type { PciFunction } from './function.js';
+import { ADDRESS_LIMIT, MSIX } from './msi.spec.js';
+import type { MsixState } from './msix.state.js';
+
+export interface MsixOptions {
+  /** Base address register of the table and the pending bits. */
+  readonly bar: number;
+  /** Of that register. */
+  readonly size: number;
+  /** Where the pending bits lie in it, a multiple of eight behind the table, which begins at 0. */
+  readonly pendingAt: number;
+  /** Of the range, for diagnostics. */
+  readonly name: string;
+}
 
 /**
  * MSI-X of a function whose table and pending bits have a base address register of their own. A message is a write of four bytes by the
- * bus master; one that is masked, or whose page is missing, stays pending.
+ * bus master; one that is masked, or whose page is missing, stays pending. [PCI] 6.8.2
  */
 export class Msix {
   private readonly capability: number;
@@ -13,17 +25,25 @@ export class Msix {
   constructor(
     private readonly pci: PciFunction,
     private readonly state: MsixState,
+    private readonly options: MsixOptions,
   ) {
+    const { bar, size, pendingAt, name } = options;
+    if (
+      this.entries < 1 ||
+      this.entries > MSIX.MOST_VECTORS ||
+      state.table.length > pendingAt ||
+      pendingAt + state.pending.length > size
+    )
+      throw new RangeError(`MSI-X with ${this.entries} vectors does not fit a register of ${size} bytes`);
     const at = pci.addCapability(MSIX.ID, MSIX.LENGTH);
-    const head = new DataView(pci.config.buffer, pci.config.byteOffset + at, MSIX.LENGTH);
-    head.setUint16(MSIX.CONTROL, this.entries - 1, true);
-    head.setUint32(4, VIRTIO_PCI.MSIX_BAR, true);
-    head.setUint32(8, VIRTIO_PCI.MSIX_BAR | MSIX.PENDING, true);
+    writeConfig(pci.config, at + MSIX.CONTROL, this.entries - 1, 2);
+    writeConfig(pci.config, at + MSIX.TABLE, bar, 4);
+    writeConfig(pci.config, at + MSIX.PENDING, bar | pendingAt, 4);
     pci.wmask[at + MSIX.CONTROL + 1] = (MSIX.ENABLE | MSIX.FUNCTION_MASK) >> 8;
     this.capability = at;
-    pci.memoryBar(VIRTIO_PCI.MSIX_BAR, VIRTIO_PCI.MSIX_BAR_SIZE, this.handler(), 'virtio-pci-msix');
-    pci.onConfigWrite((offset, size) => {
-      if (offset >= at + MSIX.LENGTH || offset + size <= at) return;
+    pci.memoryBar(bar, size, this.handler(), name);
+    pci.onConfigWrite((offset, length) => {
+      if (!overlaps(offset, length, at, MSIX.LENGTH)) return;
       // With messages on, the pin is not driven.
       if (this.enabled) this.pci.setInterrupt(false);
       this.deliverPending();
@@ -86,17 +106,18 @@ export class Msix {
   /** False while the page is missing. An address that no PC has takes the message and loses it. */
   private send(vector: number): boolean {
     const address = this.word(vector, 4) * 2 ** 32 + this.word(vector, 0);
-    if (address >= 2 ** 52) return true;
+    if (address >= ADDRESS_LIMIT) return true;
     const offset = vector * MSIX.ENTRY + 8;
     return this.pci.dma.write(address, this.state.table.slice(offset, offset + 4)).done;
   }
 
   private handler(): IoHandler {
     const { table, pending } = this.state;
+    const { pendingAt } = this.options;
     return {
       sizes: [1, 2, 4],
       read(offset, size) {
-        if (offset >= MSIX.PENDING) return readConfig(pending, offset - MSIX.PENDING, size);
+        if (offset >= pendingAt) return readConfig(pending, offset - pendingAt, size);
         return readConfig(table, offset, size);
       },
       write: (offset: number, value: number, size: AccessSize) => {
