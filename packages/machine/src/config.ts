@@ -16,6 +16,8 @@ export interface DeviceArguments {
 
 /** A drive on the machine's own controller, e.g. of `-drive if=ide`. */
 export interface DriveArguments {
+  /** Of the device; default: QEMU's id of a drive in its place. */
+  readonly id?: string;
   /** `disk` needs an image; a `cdrom` may be empty. */
   readonly media: 'disk' | 'cdrom';
   readonly image?: BlockBackend;
@@ -87,7 +89,7 @@ export interface MachineConfig {
   /** Parallel ports in order (`-parallel`), as for `serial`. */
   readonly parallel?: readonly (CharacterBackend | undefined)[];
   /** Floppy drives A and B, each with its disk at power-on; undefined entries: no drive. */
-  readonly floppy?: readonly ({ readonly image?: BlockBackend } | undefined)[];
+  readonly floppy?: readonly ({ readonly id?: string; readonly image?: BlockBackend } | undefined)[];
   /** IDE drives: primary master and slave, secondary master and slave; undefined entries are unused. */
   readonly ide?: readonly (DriveArguments | undefined)[];
   /** Backends that device properties name: kind (`chardev`, `drive`, `netdev`, `rng`) -> id -> handle. */

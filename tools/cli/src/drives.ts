@@ -27,7 +27,7 @@ export class Drives {
   readonly activity = new DriveActivity();
   readonly open = new Map<string, OpenDrive>();
   readonly ide: (DriveArguments | undefined)[] = [];
-  readonly floppy: ({ readonly image?: Drive } | undefined)[] = [];
+  readonly floppy: ({ readonly id: string; readonly image?: Drive } | undefined)[] = [];
   /** `-device`s that drives with `if=virtio` stand for. */
   readonly devices: DeviceArguments[] = [];
   /** For devices that name a drive. */
@@ -60,16 +60,9 @@ export class Drives {
   }
 
   /** Another medium for a drive. @throws {BlockError} */
-  async load(entry: OpenDrive, file: string, format: ImageFormat | undefined, readOnly: boolean): Promise<Drive> {
-    const image = await this.openImage({
-      ...entry.spec,
-      what: `change ${entry.id}`,
-      file,
-      format,
-      readOnly,
-      nullSize: undefined,
-    });
-    return await this.drive(entry.id, entry.spec, image);
+  async load(id: string, spec: DriveSpec, file: string, format: ImageFormat | undefined, readOnly: boolean): Promise<Drive> {
+    const image = await this.openImage({ ...spec, file, format, readOnly, nullSize: undefined });
+    return await this.drive(id, spec, image);
   }
 
   private async addAll(specs: readonly DriveSpec[]): Promise<void> {
@@ -115,8 +108,8 @@ export class Drives {
     const drive = empty ? undefined : await this.drive(id, spec, await this.openImage(spec));
     this.open.set(id, { id, spec, drive });
     if (drive) this.byId[id] = drive;
-    if (spec.interface === 'ide') this.ide[index] = { media: spec.media, ...(drive ? { image: drive } : {}) };
-    else if (spec.interface === 'floppy') this.floppy[index] = drive ? { image: drive } : {};
+    if (spec.interface === 'ide') this.ide[index] = { id, media: spec.media, ...(drive ? { image: drive } : {}) };
+    else if (spec.interface === 'floppy') this.floppy[index] = drive ? { id, image: drive } : { id };
     else if (spec.interface === 'virtio') this.devices.push({ driver: 'virtio-blk-pci', properties: { drive: id } });
   }
 

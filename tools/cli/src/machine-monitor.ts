@@ -12,6 +12,8 @@ import {
   type MonitorTarget,
 } from '@pagurus/host-node';
 import type { Machine } from '@pagurus/machine';
+import { DriveMonitor } from './drive-monitor.js';
+import type { Drives } from './drives.js';
 import type { KeyboardInput } from './keyboard-input.js';
 import { type PagingState, translate } from './page-walk.js';
 
@@ -21,6 +23,7 @@ export interface MachineMonitorOptions {
   readonly machine: Machine;
   readonly migration: MigrationController;
   readonly keyboard: KeyboardInput;
+  readonly drives: Drives;
   readonly version: string;
   readonly name: string | undefined;
   readonly uuid?: string | undefined;
@@ -37,11 +40,13 @@ export class MachineMonitor implements MonitorTarget {
   readonly machineName: string;
   readonly keyNames = KEY_NAMES;
   readonly migration: MigrationController;
+  readonly drives: DriveMonitor;
   private readonly machine: Machine;
 
   constructor(private readonly options: MachineMonitorOptions) {
     this.machine = options.machine;
     this.migration = options.migration;
+    this.drives = new DriveMonitor(options.machine, options.drives);
     this.version = options.version;
     this.name = options.name;
     if (options.uuid !== undefined) this.uuid = options.uuid;

@@ -298,12 +298,12 @@ class Run {
 
   /** Only when the machine stands as the command line wants it. */
   private openMonitor(): void {
-    const { machine, migration, keyboard, options, consoles } = this;
+    const { machine, migration, keyboard, drives, options, consoles } = this;
     if (!consoles.monitor && consoles.qmp.length === 0) return;
     const uuid = options.uuid && formatUuid(options.uuid);
     const poweredDown = (): void => this.tell('POWERDOWN');
     const monitor = (quit: () => void): MachineMonitor =>
-      new MachineMonitor({ machine, migration, keyboard, version: VERSION, name: options.name, uuid, quit, poweredDown });
+      new MachineMonitor({ machine, migration, keyboard, drives, version: VERSION, name: options.name, uuid, quit, poweredDown });
     if (consoles.monitor)
       new MonitorSession(
         monitor(() => this.finish(EXIT_CODES.OK)),

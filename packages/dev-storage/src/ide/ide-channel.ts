@@ -56,6 +56,8 @@ export class IdeChannel implements DriveChannel, MasterChannel {
     state.cdromChanged = 1;
     state.newMedia = true;
     state.ejectRequest = false;
+    // Who takes the disc out leaves the tray open, who puts one in closes it. [QEMU]
+    state.trayOpen = backend === undefined;
   }
 
   /** The host asks for the disc; the guest sees it as somebody at the button. */

@@ -1,6 +1,7 @@
 import { parseDeviceOptions } from '../device-options.js';
 import { HostError } from '../errors.js';
 import { dumpScreen } from '../screendump.js';
+import { changeArguments } from './drives.js';
 import { INFO } from './info.js';
 import { formatDump, parseAddress, parseDumpFormat } from './memory-dump.js';
 import { defaultSnapshotName, snapshotPath } from './snapshot-path.js';
@@ -94,6 +95,29 @@ export const COMMANDS: readonly MonitorCommand[] = [
     run(target, args) {
       arity('device_del', args, 1);
       target.deviceDel(args[0]!);
+      return undefined;
+    },
+  },
+  {
+    name: 'change',
+    usage: 'DRIVE [-f] FILE [FORMAT [retain|read-only|read-write]]',
+    help: 'another medium for a drive',
+    async run(target, args) {
+      const { id, file, format, mode, force } = changeArguments(args);
+      if (!target.drives) throw new HostError('unsupported', 'change: the machine has no drives');
+      await target.drives.change(id, file, format, mode, force);
+      return undefined;
+    },
+  },
+  {
+    name: 'eject',
+    usage: '[-f] DRIVE',
+    help: 'take the medium out',
+    async run(target, args) {
+      const names = args.filter((arg) => arg !== '-f');
+      arity('eject', names, 1);
+      if (!target.drives) throw new HostError('unsupported', 'eject: the machine has no drives');
+      await target.drives.eject(names[0]!, args.includes('-f'));
       return undefined;
     },
   },

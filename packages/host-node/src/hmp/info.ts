@@ -1,4 +1,5 @@
 import type { RunState } from '@pagurus/device-model';
+import { blockText, snapshotsText } from './drives.js';
 import type {
   MonitorDevice,
   MonitorMigrationInfo,
@@ -121,6 +122,8 @@ export const INFO: readonly { readonly name: string; readonly help: string; text
     help: 'instructions executed (deterministic machines)',
     text: (target) => `instruction count = ${target.instructionCount()}`,
   },
+  { name: 'block', help: 'drives and their images', text: (target) => blockText(target.drives?.list() ?? []) },
+  { name: 'snapshots', help: 'internal snapshots of the images', text: (target) => snapshotsText(target.drives?.list() ?? []) },
   { name: 'migrate', help: 'migration in progress or done last', text: (target) => migrateText(target.migration.info()) },
   {
     name: 'migrate_parameters',

@@ -1,6 +1,7 @@
 import type { RunState, Screen } from '@pagurus/device-model';
 import type { MigrationInfo } from '@pagurus/migration';
 import type { DeviceOptions } from '../device-options.js';
+import type { MonitorDrives } from './drives.js';
 
 /**
  * What a monitor can see and do of a running machine. The command line implements it over `@pagurus/machine`; tests over nothing.
@@ -54,6 +55,8 @@ export interface MonitorTarget {
   clearBreak(): void;
 
   readonly migration: MonitorMigration;
+  /** Absent: no drives to show. */
+  readonly drives?: MonitorDrives;
   /** Writes the machine into a file, in QEMU's format; it stands still meanwhile. */
   saveSnapshot(path: string): Promise<void>;
   /** Replaces the machine's state by a file's. On failure the machine is stopped. */

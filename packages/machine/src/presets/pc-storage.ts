@@ -63,7 +63,7 @@ export function addFloppies(composer: Composer, irq: (n: number) => InputPin, dm
   floppyDrives(composer.config).forEach((drive, unit) => {
     if (!drive) return;
     used.add(unit);
-    composer.add(floppy, { id: `floppy${unit}`, slot: service.slot(unit), backends: { drive: drive.image } });
+    composer.add(floppy, { id: drive.id ?? `floppy${unit}`, slot: service.slot(unit), backends: { drive: drive.image } });
   });
   composer.offerBus({
     kind: 'floppy',
@@ -110,7 +110,7 @@ function offerDrives(composer: Composer, slot: (channel: number, unit: number) =
     const unit = index % DRIVES_PER_CHANNEL;
     used[channel]!.add(unit);
     composer.add(drive.media === 'disk' ? ideHd : ideCd, {
-      id: `ide${channel}-${drive.media === 'disk' ? 'hd' : 'cd'}${unit}`,
+      id: drive.id ?? `ide${channel}-${drive.media === 'disk' ? 'hd' : 'cd'}${unit}`,
       slot: slot(channel, unit),
       backends: { drive: drive.image },
     });
