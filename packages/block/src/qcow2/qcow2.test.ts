@@ -179,6 +179,11 @@ describe('a crash at any point', () => {
 
 describe('damaged and hostile images', () => {
   const word = (offset: number, value: number) => (bytes: Uint8Array) => new DataView(bytes.buffer).setUint32(offset, value);
+  const both =
+    (...changes: ((bytes: Uint8Array) => void)[]) =>
+    (bytes: Uint8Array) => {
+      for (const change of changes) change(bytes);
+    };
   const CLUSTER = 4096;
   /** Of an image with one cluster written: header, refcount table, block, L1, L2, data. */
   async function damaged(...changes: ((bytes: Uint8Array) => void)[]): Promise<MemoryHost> {
@@ -213,16 +218,8 @@ describe('damaged and hostile images', () => {
     ['a header of 1 MiB', word(HEADER.LENGTH, 2 ** 20), 'format'],
     ['encryption', word(HEADER.ENCRYPTION, 1), 'unsupported'],
     ['4 billion snapshots', word(HEADER.SNAPSHOTS, 0xffff_ffff), 'format'],
-    [
-      'snapshots behind the end',
-      (b: Uint8Array) => (word(HEADER.SNAPSHOTS, 3)(b), word(HEADER.SNAPSHOTS_OFFSET, 1)(b)),
-      'corrupt',
-    ],
-    [
-      'a backing name of 4 GiB',
-      (b: Uint8Array) => (word(HEADER.BACKING_OFFSET + 4, 512)(b), word(HEADER.BACKING_LENGTH, 0xffff_ffff)(b)),
-      'format',
-    ],
+    ['snapshots behind the end', both(word(HEADER.SNAPSHOTS, 3), word(HEADER.SNAPSHOTS_OFFSET, 1)), 'corrupt'],
+    ['a backing name of 4 GiB', both(word(HEADER.BACKING_OFFSET + 4, 512), word(HEADER.BACKING_LENGTH, 0xffff_ffff)), 'format'],
     ['an unknown feature', word(HEADER.INCOMPATIBLE, 0x80), 'unsupported'],
     ['an external data file', word(HEADER.INCOMPATIBLE + 4, 4), 'unsupported'],
     ['subclusters', word(HEADER.INCOMPATIBLE + 4, 16), 'unsupported'],
@@ -230,7 +227,7 @@ describe('damaged and hostile images', () => {
     ['an L2 table between clusters', word(L1 + 4, L2 + 512), 'corrupt'],
     ['the corrupt bit', word(HEADER.INCOMPATIBLE + 4, 2), 'corrupt'],
     ['the dirty bit', word(HEADER.INCOMPATIBLE + 4, 1), 'corrupt'],
-    ['an extension of 4 GiB', (b: Uint8Array) => (word(104, 0x1234)(b), word(108, 0xffff_ffff)(b)), 'format'],
+    ['an extension of 4 GiB', both(word(104, 0x1234), word(108, 0xffff_ffff)), 'format'],
     ['a refcount block behind the end', word(CLUSTER, 1), 'corrupt'],
   ] as const)('%s is refused when it is opened', async (_what, change, code) => {
     const host = await damaged(change);
@@ -247,7 +244,7 @@ describe('damaged and hostile images', () => {
     ['behind the end', word(L2, 0x8000_0100)],
     ['between clusters', word(L2 + 4, 5 * CLUSTER + 512)],
     ['compressed, behind the end', word(L2, 0x4000_0100)],
-    ['compressed, of noise', (b: Uint8Array) => (word(L2, 0x4000_0000)(b), word(L2 + 4, 5 * CLUSTER)(b))],
+    ['compressed, of noise', both(word(L2, 0x4000_0000), word(L2 + 4, 5 * CLUSTER))],
   ])('a cluster %s cannot be read; others can', async (_what, change) => {
     const disk = await (await damaged(change)).open('disk.qcow2', { format: 'qcow2' });
     await expect(disk.read(0, new Uint8Array(SECTOR))).rejects.toMatchObject({ code: 'corrupt' });
@@ -264,8 +261,7 @@ describe('damaged and hostile images', () => {
     ['an L2 table', 4],
   ])('data over %s is not written; the image is marked corrupt', async (kind, cluster) => {
     // The first entry's offset must not be 0, which means nothing: the header is reached by freeing it below.
-    const change =
-      cluster === 0 ? word(2 * CLUSTER, 0) : (b: Uint8Array) => (word(L2, 0x8000_0000)(b), word(L2 + 4, cluster * CLUSTER)(b));
+    const change = cluster === 0 ? word(2 * CLUSTER, 0) : both(word(L2, 0x8000_0000), word(L2 + 4, cluster * CLUSTER));
     const host = await damaged(change);
     const disk = (await host.open('disk.qcow2', { format: 'qcow2' })) as Qcow2Image;
     const before = host.files.get('disk.qcow2')!.bytes.slice();
