@@ -13,15 +13,16 @@
  * Branches inside a page are chained block to block; as a page's blocks die together, no chain outlives its target.
  */
 import {
-  CODE_PAGES, CURRENT_BLOCK, EVENT_LIMIT, FETCH_BASE, FETCH_LIMIT, FETCH_MASK, GPR, INSTRUCTIONS, LIMIT, MODE, MODE_KEY, POOL_END, POOL_NEXT,
+  CODE_PAGES, CURRENT_BLOCK, EVENT_LIMIT, FETCH_BASE, FETCH_LIMIT, FETCH_MASK, GPR, INSTRUCTIONS, LIMIT, MODE, MODE_KEY, OBSERVED, OBSERVE_DECODING, POOL_END, POOL_NEXT,
   PSEUDO_RIP, RIP, SCRATCH_BLOCK, SCRATCH_BYTES, STAT_BLOCKS, STAT_DECODED, STOP, TLB_ENTRIES, TLB_EXECUTE, TLB_SET,
 } from '../src/layout';
 import { improve } from './block-pass';
 import { canonicalTarget } from './branches';
+import { decoded } from './bus';
 import { dropAll, register, slotOf } from './code-pages';
 import { DECODED_STOP, DECODED_TRUNCATED, decode, decodedLength, decodedNext, emitEnd } from './decoder';
 import { GP, raise } from './exceptions';
-import { EXECUTE, KERNEL_SET, NO_ADDRESS, lastWalkFlags, walk } from './paging';
+import { EXECUTE, KERNEL_SET, NO_ADDRESS, PROBE, lastWalkFlags, walk } from './paging';
 import { hostOf, readPhysical } from './physical';
 import { signal } from './state';
 import { fill } from './tlb';
@@ -132,7 +133,17 @@ function build(host: u32, key: u32): u32 {
   register(block, host, cursor - host);
   store<u64>(STAT_BLOCKS, load<u64>(STAT_BLOCKS) + 1);
   store<u64>(STAT_DECODED, load<u64>(STAT_DECODED) + count);
+  if (load<u32>(OBSERVED) & OBSERVE_DECODING) decoded(host, cursor - host, false);
   return block;
+}
+
+/** Instructions that go together from RIP on, as far as that can be seen without changing anything: for observers. */
+export function blockLength(): u32 {
+  const linear = (load<u64>(RIP) + load<u64>(FETCH_BASE)) & load<u64>(FETCH_MASK);
+  const physical = walk(linear, PROBE, false);
+  const host = physical == NO_ADDRESS ? 0 : hostOf(physical);
+  const block = host ? find(host, load<u32>(MODE) & MODE_KEY) : 0;
+  return block ? load<u32>(block) : 1;
 }
 
 // ---------------------------------------------------------------- one instruction alone
@@ -174,6 +185,7 @@ export function enterAlone(): u32 {
   }
   let rec = decodedNext();
   if (status != DECODED_STOP) rec = emitEnd(rec, decodedLength());
+  if (load<u32>(OBSERVED) & OBSERVE_DECODING) decoded(SCRATCH_BYTES, decodedLength(), true);
   store<u32>(SCRATCH_BLOCK, 1);
   store<u32>(SCRATCH_BLOCK, 0, 4);
   store<u32>(SCRATCH_BLOCK, decodedLength(), 16);

@@ -28,6 +28,14 @@ export declare function random32(): u32;
 // @ts-ignore: decorator
 @external("bus", "notify")
 export declare function notify(what: u32): void;
+/** For an observer (OBSERVED): `n` bytes at `host` were decoded for RIP. */
+// @ts-ignore: decorator
+@external("bus", "decoded")
+export declare function decoded(host: u32, n: u32, alone: bool): void;
+/** For an observer: an interrupt or exception is about to be delivered, which will return to `back`. */
+// @ts-ignore: decorator
+@external("bus", "delivering")
+export declare function delivering(vector: u32, kind: u32, hasCode: bool, code: u32, backLow: u32, backHigh: u32): void;
 /** Throws in the host, which calls `run` again: how helpers abandon an instruction. Does not return. */
 // @ts-ignore: decorator
 @external("bus", "unwind")

@@ -168,6 +168,7 @@ export function fillPage(host: u32, byte: u32): void {
 
 // ---------------------------------------------------------------- for debuggers
 
+export { blockLength } from './blocks';
 export { list } from './listing';
 
 /** Host address of a linear address that is present, or 0. Changes nothing. */

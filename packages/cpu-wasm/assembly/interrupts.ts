@@ -1,7 +1,8 @@
 /**
  * Delivery of interrupts and exceptions through the interrupt table or the IDT. SDM volume 3, chapter 6; virtual-8086 extensions, chapter 20.
  */
-import { CS, DS, ES, FS, GS, IDTR, SEG_SELECTOR, SS, TR } from '../src/layout';
+import { CS, DS, ES, FS, GS, IDTR, OBSERVED, OBSERVE_DELIVERY, SEG_SELECTOR, SS, TR } from '../src/layout';
+import { delivering } from './bus';
 import { KIND_FAULT, KIND_INT3, KIND_SOFTWARE, NP, TS, faultCode, gp } from './exceptions';
 import { getFlags, setFlags } from './flags';
 import { beginFrame, beginFrame64, beginFrameOn, commitFrame, framePush, framePushSized, reserveFrame } from './frames';
@@ -27,6 +28,7 @@ let ext: u32 = 0;
  * A fault on the way does not return.
  */
 export function interrupt(vector: u32, kind: u32, hasCode: bool, code: u32, back: u64): i32 {
+  if (load<u32>(OBSERVED) & OBSERVE_DELIVERY) delivering(vector, kind, hasCode, code, u32(back), u32(back >> 32));
   const software = kind == KIND_SOFTWARE || kind == KIND_INT3;
   ext = software ? 0 : 1;
   let image = getFlags();

@@ -5,6 +5,7 @@ import { ParkedState } from './parked.js';
 import type { CpuBus, CpuExit, CpuPort, CpuRamBlock, FlatRange } from './port.js';
 import { PAGE_SIZE, type RamExports, WasmRamBlock } from './ram-block.js';
 import { InitState, writeResetState } from './reset.js';
+import type { CpuObserver, Delivery } from './trace/observer.js';
 
 export interface CpuOptions {
   /** The compiled `cpu.wasm`. */
@@ -49,6 +50,7 @@ interface CpuExports extends RamExports {
   setFlags(value: number): void;
   dropCode(): void;
   translate(low: number, high: number): number;
+  blockLength(): number;
 }
 
 const WASM_PAGE = 65536;
@@ -73,6 +75,10 @@ export class Cpu implements CpuPort {
   private readonly parked: ParkedState[] = [];
   private current = 0;
   private running = false;
+  private observer: CpuObserver | undefined;
+  /** While an observer takes the run in steps: the end of all, and of the step. */
+  private limit = 0;
+  private stretchEnd = 0;
   private cachedView: DataView;
 
   /** @throws {RangeError} if the memory cannot be had. */
@@ -100,6 +106,13 @@ export class Cpu implements CpuPort {
         timestamp: () => this.view.setBigUint64(layout.HOST_SLOT, BigInt.asUintN(64, bus.timestamp()), true),
         random32: options.random ?? randomWord,
         notify: options.notify ?? (() => {}),
+        decoded: (host: number, length: number, alone: number) => {
+          this.observer?.decoded?.(new Uint8Array(this.memory.buffer, host, length).slice(), alone !== 0);
+        },
+        delivering: (vector: number, kind: number, hasCode: number, code: number, low: number, high: number) => {
+          const back = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+          this.delivering({ vector, kind, code: hasCode ? code >>> 0 : undefined, back });
+        },
         unwind: () => {
           throw UNWIND;
         },
@@ -311,7 +324,45 @@ export class Cpu implements CpuPort {
     return this.view.getUint32(layout.HALTED, true) !== 0;
   }
 
+  /**
+   * Lets `observer` see what runs, or with undefined nobody. One that wants to be asked before each block or instruction makes the CPU slow; the others
+   * cost nothing but their own work. Code that is decoded already is decoded anew.
+   */
+  observe(observer: CpuObserver | undefined): void {
+    this.observer = observer;
+    const wanted =
+      (observer?.decoded ? layout.OBSERVE_DECODING : 0) |
+      (observer?.delivering || observer?.before ? layout.OBSERVE_DELIVERY : 0);
+    this.view.setUint32(layout.OBSERVED, wanted, true);
+    this.exports.dropCode();
+  }
+
+  private delivering(delivery: Delivery): void {
+    this.observer?.delivering?.(delivery);
+    // the handler's instructions are no part of the block that was interrupted
+    if (this.observer?.before && this.view.getUint32(layout.CURRENT_BLOCK, true) === 0) this.exports.setLimit(this.instructions);
+  }
+
   run(limit: number): CpuExit {
+    const { observer } = this;
+    if (!observer?.before) return this.runFreely(limit);
+    this.limit = limit;
+    for (;;) {
+      // what is pending is delivered first
+      if (this.view.getUint32(layout.EVENTS, true) !== 0) {
+        const exit = this.runFreely(this.instructions);
+        if (exit !== 'limit') return exit;
+      }
+      const { instructions } = this;
+      if (instructions >= this.limit) return this.runFreely(this.limit);
+      this.stretchEnd = instructions + (observer.step === 'block' ? this.exports.blockLength() : 1);
+      observer.before();
+      const exit = this.runFreely(Math.min(this.limit, this.stretchEnd));
+      if (exit !== 'limit') return exit;
+    }
+  }
+
+  private runFreely(limit: number): CpuExit {
     if (this.running) throw new Error('the CPU runs already');
     this.running = true;
     try {
@@ -333,7 +384,8 @@ export class Cpu implements CpuPort {
   }
 
   setLimit(limit: number): void {
-    this.exports.setLimit(limit);
+    this.limit = limit;
+    this.exports.setLimit(this.observer?.before ? Math.min(limit, this.stretchEnd) : limit);
   }
 
   requestExit(): void {

@@ -281,6 +281,10 @@ export const SCRATCH_BLOCK = 0x8000;
 export const SCRATCH_BYTES = 0xf000;
 /** What the `list` export found: see assembly/listing.ts. */
 export const LISTING = 0xf040;
+/** u32, shared by all processors: what an observer wants to be told of. */
+export const OBSERVED = 0xf0f0;
+export const OBSERVE_DECODING = 1;
+export const OBSERVE_DELIVERY = 2;
 
 /** The module's static data: must end before {@link TLB}. */
 export const STATIC_BASE = 0x10000;

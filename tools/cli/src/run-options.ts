@@ -18,6 +18,7 @@ import type {
   SmpOptions,
 } from '@pagurus/machine';
 import { type BlockNode, parseBlockdev } from './block-nodes.js';
+import { type DebugOptions, parseDebugItems } from './debug-log.js';
 import { cdrom, type DriveSpec, floppyDisk, hardDisk, parseDrive } from './drive-spec.js';
 import { addSmbios } from './smbios-options.js';
 import { nearest, UsageError } from './usage-error.js';
@@ -70,8 +71,12 @@ export interface RunOptions {
   uuid: Uint8Array | undefined;
   /** File, or `fd:N`, for events as JSON lines. */
   events: string | undefined;
+  debug: { -readonly [K in keyof DebugOptions]: DebugOptions[K] };
   /** Something to print instead of running: `help`, `-M help`, `-device help`, `-device X,help`, `-cpu help`. */
-  list: { what: 'options' | 'machines' | 'devices' | 'cpus' } | { what: 'device' | 'machine'; name: string } | undefined;
+  list:
+    | { what: 'options' | 'machines' | 'devices' | 'cpus' | 'debug' }
+    | { what: 'device' | 'machine'; name: string }
+    | undefined;
 }
 
 interface OptionRow {
@@ -226,6 +231,21 @@ export const OPTION_TABLE: readonly OptionRow[] = [
     apply: (o: RunOptions, value: string) => void o.drives.push(floppyDisk(name, index, value)),
   })),
   { names: ['snapshot'], help: 'write to no image: changes are lost at the end', apply: (o) => (o.snapshot = true) },
+  { names: ['d'], value: 'ITEM[,ITEM]...', help: "log what the CPU does; 'help' lists the items", apply: debugItems },
+  { names: ['D'], value: 'FILE', help: 'write the log of -d there', apply: (o, value) => (o.debug.debugFile = value) },
+  { names: ['singlestep'], help: 'with -d cpu, exec: before each instruction', apply: (o) => (o.debug.singleStep = true) },
+  {
+    names: ['trace-record'],
+    value: 'FILE',
+    help: 'write the registers before each instruction',
+    apply: (o, value) => (o.debug.traceRecord = value),
+  },
+  {
+    names: ['trace-compare'],
+    value: 'FILE',
+    help: 'run beside such a trace, stop where it differs',
+    apply: (o, value) => (o.debug.traceCompare = value),
+  },
   { names: ['h', 'help'], help: 'this list', apply: (o) => (o.list = { what: 'options' }) },
   unavailable(['gdb'], 'CHAR', 'a gdb server'),
   unavailable(['s'], undefined, 'a gdb server'),
@@ -273,6 +293,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions {
     name: undefined,
     uuid: undefined,
     events: undefined,
+    debug: { debugItems: [], debugFile: undefined, singleStep: false, traceRecord: undefined, traceCompare: undefined },
     list: undefined,
   };
   for (let i = 0; i < args.length; i++) {
@@ -514,6 +535,11 @@ function mon(options: RunOptions, value: string): void {
   else if (mode !== 'readline') throw new UsageError(`-mon ${value}: mode '${mode}': expected readline or control`);
   else if (options.monitor) throw new UsageError(`-mon ${value}: there is a human monitor already`);
   else options.monitor = { kind: 'chardev', id };
+}
+
+function debugItems(options: RunOptions, value: string): void {
+  if (value === 'help' || value === '?') options.list = { what: 'debug' };
+  else options.debug.debugItems = parseDebugItems(value);
 }
 
 function uuid(options: RunOptions, value: string): void {

@@ -20,6 +20,7 @@ import {
 } from '@pagurus/machine';
 import { drivesOfNodes } from './block-nodes.js';
 import { type Consoles, openConsoles } from './consoles.js';
+import { debugHelp, watchCpu } from './debug-log.js';
 import { Drives } from './drives.js';
 import { type EventLog, openEvents, silentEvents } from './event-log.js';
 import { EXIT_CODES, SIGNAL_CODE } from './exit-codes.js';
@@ -77,10 +78,19 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
       { consoles, drives, networks, keyboard },
       host,
     );
-    const machine = await createMachine(type, config, { cpuModule: await loadCpuModule() });
+    const cpuModule = await loadCpuModule();
+    const machine = await createMachine(type, config, { cpuModule });
     machine.events.push({ state: (state) => networks?.setRunning(state === 'running') });
     run = new Run(machine, options, consoles, drives, keyboard, events, host);
-    return await run.go();
+    const watch = watchCpu(machine, cpuModule, options.debug, (message, differs) => {
+      host.error(message);
+      run?.finish(differs ? EXIT_CODES.FAILED : EXIT_CODES.OK);
+    });
+    try {
+      return await run.go();
+    } finally {
+      watch.close();
+    }
   } finally {
     await drives?.close();
     networks?.close();
@@ -105,6 +115,9 @@ async function printList(list: NonNullable<RunOptions['list']>, options: RunOpti
       break;
     case 'device':
       printDevice(list.name, print);
+      break;
+    case 'debug':
+      host.out(debugHelp());
       break;
     case 'cpus':
       printCpus(options.target ?? 'i386', print);
