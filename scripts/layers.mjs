@@ -38,6 +38,9 @@ const EDGES = {
   'create-device': [],
 };
 const TEST_EDGES = ['device-testkit', 'guests'];
+/** Tests of whole machines give devices their backends. */
+const MORE_TEST_EDGES = { pagurus: ['dev-net'] };
+const testEdges = (folder) => [...TEST_EDGES, ...(MORE_TEST_EDGES[folder] ?? [])];
 /** Only files below these may use the edge. */
 const NARROW = { machine: { to: DEVICES, only: /^src[\\/]presets[\\/]/ } };
 /** No node:*, no DOM, nothing foreign at run time. */
@@ -89,7 +92,7 @@ export function checkFile(path, text, { folder, manifest, byName }) {
       continue;
     }
     if (known.folder !== folder) {
-      const allowed = [...(EDGES[folder] ?? []), ...(test ? TEST_EDGES : [])];
+      const allowed = [...(EDGES[folder] ?? []), ...(test ? testEdges(folder) : [])];
       if (!allowed.includes(known.folder)) problems.push(`imports '${specifier}': ${folder} may not depend on ${known.folder}`);
       const narrow = NARROW[folder];
       if (!test && narrow?.to.includes(known.folder) && !narrow.only.test(path))
@@ -129,7 +132,7 @@ export function checkPackage({ folder, manifest, compiler }) {
   for (const name of Object.keys({ ...manifest.dependencies, ...manifest.devDependencies })) {
     const target = name === 'pagurus' ? 'pagurus' : name.startsWith('@pagurus/') ? name.slice('@pagurus/'.length) : undefined;
     if (target === undefined || !(folder in EDGES)) continue;
-    const tests = name in (manifest.devDependencies ?? {}) ? TEST_EDGES : [];
+    const tests = name in (manifest.devDependencies ?? {}) ? testEdges(folder) : [];
     if (![...EDGES[folder], ...tests].includes(target))
       problems.push(`package.json names '${name}': ${folder} may not depend on ${target}`);
   }

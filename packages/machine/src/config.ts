@@ -12,6 +12,8 @@ export interface DeviceArguments {
   readonly bus?: string;
   readonly addr?: string;
   readonly properties: Readonly<Record<string, PropertyValue>>;
+  /** Part of the board, as the card of `-nic` is: made before what is plugged in, with its sections among the board's. */
+  readonly board?: boolean;
 }
 
 /** A drive on the machine's own controller, e.g. of `-drive if=ide`. */

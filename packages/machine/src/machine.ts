@@ -144,9 +144,11 @@ export class Machine implements MigrationTarget {
       this.composer.addInternal(`netdev/${id}`, { sections: (network as NetworkBackend).sections ?? [], reset() {} });
     this.composer.addInternal('cpu', this.cpuPart.devices[0]!);
     type.build(this.composer, machineProperties(type, config));
+    const devices = config.devices ?? [];
+    for (const device of devices.filter(({ board }) => board)) this.composer.plug(device);
     this.composer.sections.boardIsComplete();
     this.sectionRank = type.sectionRank?.(this.settings.program);
-    for (const device of config.devices ?? []) this.composer.plug(device);
+    for (const device of devices.filter(({ board }) => !board)) this.composer.plug(device);
     for (const row of this.composer.unusedGlobals().filter(({ driver }) => !driver.endsWith('-cpu')))
       config.log?.(`warning: -global ${row.driver}.${row.property}=${row.value} has no effect: no such device in ${type.name}`);
     this.resetDevices();

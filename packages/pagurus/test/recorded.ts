@@ -5,7 +5,8 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { gunzipSync, inflateSync } from 'node:zlib';
-import type { BlockBackend, CharacterBackend, NetworkBackend } from '@pagurus/device-model';
+import { UserNetwork } from '@pagurus/dev-net';
+import type { BlockBackend, CharacterBackend, HostNetwork, NetworkBackend } from '@pagurus/device-model';
 import type { Machine, MachineConfig } from '@pagurus/machine';
 import { bytesChannel, type HostTimer, incoming, parseStream } from '@pagurus/migration';
 import { createMachine } from '../src/index.js';
@@ -115,6 +116,18 @@ const zeros = (sectors: number): BlockBackend => ({
   async flush() {},
 });
 
+/** A host that reaches nothing. */
+const offline: HostNetwork = {
+  connect: () => {
+    throw new Error('no network');
+  },
+  datagrams: () => {
+    throw new Error('no network');
+  },
+  nameServer: () => undefined,
+  after: () => () => {},
+};
+
 const unconnected = (): NetworkBackend => ({ send() {}, connect() {} });
 
 /** Option ROMs of the recorded sizes, without contents: those come with the stream. */
@@ -205,8 +218,8 @@ function configuration({ command }: Sidecar): { name: string; config: MachineCon
         break;
       }
       case '-netdev':
-        if (first !== 'hubport') throw new NoCounterpart(`-netdev ${value}`);
-        backends.netdev[properties.id!] = unconnected();
+        if (first !== 'hubport' && first !== 'user') throw new NoCounterpart(`-netdev ${value}`);
+        backends.netdev[properties.id!] = first === 'user' ? new UserNetwork(offline) : unconnected();
         break;
       case '-chardev':
         backends.chardev[properties.id!] = nowhere();
@@ -234,6 +247,16 @@ function configuration({ command }: Sidecar): { name: string; config: MachineCon
       default:
         throw new NoCounterpart(`${option} ${value}`);
     }
+  }
+  if (!config.noDefaults) {
+    if (!command.includes('-serial')) serial.push(nowhere());
+    if (!command.includes('-parallel')) parallel.push(nowhere());
+    if (!command.includes('-netdev') && !command.includes('-nic')) {
+      backends.netdev.user = new UserNetwork(offline);
+      devices.unshift({ driver: 'e1000', board: true, properties: { netdev: 'user', mac: '52:54:00:12:34:56' } });
+    }
+    config.ide = [...(config.ide ?? [undefined, undefined]), { media: 'cdrom' }];
+    config.floppy ??= [{}];
   }
   config.serial = serial;
   config.parallel = parallel;

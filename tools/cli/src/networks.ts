@@ -53,6 +53,7 @@ function parseNic(text: string, index: number, defaultModel: string): NicOption 
     netdev,
     device: {
       driver: model,
+      board: true,
       ...(addr === undefined ? {} : { addr }),
       properties: { netdev: netdev.id, ...(mac === undefined ? {} : { mac }) },
     },
