@@ -3,8 +3,14 @@ import { PIN_COUNT } from './spec.js';
 
 /** What a PCI bus remembers: how many functions hold each interrupt line. */
 export class PciBusState {
-  nirq = PIN_COUNT;
-  readonly irqCount: number[] = Array.from({ length: PIN_COUNT }, () => 0);
+  nirq: number;
+  readonly irqCount: number[];
+
+  /** @param lines 0 behind a bridge. */
+  constructor(lines: number = PIN_COUNT) {
+    this.nirq = lines;
+    this.irqCount = Array.from({ length: lines }, () => 0);
+  }
 }
 
 const f = fieldsOf<PciBusState>();

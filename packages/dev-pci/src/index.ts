@@ -2,6 +2,7 @@ import type { DevicePackage } from '@pagurus/device-model';
 import { acpiBuild } from './acpi-build.js';
 import { compat } from './compat.js';
 import { i440fx } from './i440fx.js';
+import { pciBridge } from './pci-bridge.js';
 import { i440fxPciHost } from './pci-host.js';
 import { piix3 } from './piix3.js';
 import { piix4Pm } from './piix4-pm.js';
@@ -29,6 +30,7 @@ export { type I440fxMemory, i440fx, type SmramService } from './i440fx.js';
 export { Msi, type MsiOptions } from './msi.js';
 export { Msix, type MsixOptions } from './msix.js';
 export { MsixState, msixCodec } from './msix.state.js';
+export { type PciBridgeProperties, pciBridge } from './pci-bridge.js';
 export { type ConfigMasks, PciDeviceState, pciDeviceVmState } from './pci-device.state.js';
 export { i440fxPciHost, type PciHostProperties, type PciHostService } from './pci-host.js';
 export type { PciHotplugService } from './pci-hotplug.js';
@@ -44,6 +46,6 @@ export { MEMORY_PRIORITY, PORT_PRIORITY } from './spec.js';
 /** For the machine: the types of this package and their history. */
 export const devicePackage: DevicePackage = {
   name: '@pagurus/dev-pci',
-  types: [i440fxPciHost, i440fx, piix3, piix4Pm, smbusEeprom, acpiBuild],
+  types: [i440fxPciHost, i440fx, piix3, piix4Pm, pciBridge, smbusEeprom, acpiBuild],
   compat,
 };

@@ -1,4 +1,4 @@
-import type { PciFunction, PciHostService, Piix4PmService } from '@pagurus/dev-pci';
+import type { PciBus, PciFunction, PciHostService, Piix4PmService } from '@pagurus/dev-pci';
 import { KEY_NAMES } from '@pagurus/dev-ps2';
 import type { Property, PropertyValue, RunState, Screen } from '@pagurus/device-model';
 import {
@@ -133,7 +133,7 @@ export class MachineMonitor implements MonitorTarget {
     const host = this.machine.devices
       .map(({ device }) => device.services as Partial<PciHostService> | undefined)
       .find((services) => services?.bus);
-    return host?.bus?.list().map(describeFunction);
+    return host?.bus ? describeBus(host.bus, 0) : undefined;
   }
 
   pic(): readonly string[] {
@@ -260,6 +260,7 @@ function propertyText(value: PropertyValue): string {
 /** Configuration space. [PCI] PCI Local Bus Specification 3.0, 6.1 and 6.2.5. */
 const CONFIG = { VENDOR: 0x00, DEVICE: 0x02, SUBCLASS: 0x0a, CLASS: 0x0b, BAR0: 0x10, IRQ_LINE: 0x3c, IRQ_PIN: 0x3d } as const;
 const BARS = 6;
+const BRIDGE_BARS = 2;
 
 const KINDS: Readonly<Record<number, string>> = {
   257: 'IDE controller',
@@ -267,35 +268,62 @@ const KINDS: Readonly<Record<number, string>> = {
   768: 'VGA controller',
   1536: 'Host bridge',
   1537: 'ISA bridge',
+  1540: 'PCI bridge',
   1664: 'Bridge',
 };
 
-function describeFunction(entry: PciFunction): MonitorPciFunction {
+/** With the buses behind its bridges, each behind its bridge. */
+function describeBus(bus: PciBus, number: number): MonitorPciFunction[] {
+  return bus.list().flatMap((entry) => {
+    const described = describeFunction(entry, number);
+    const { secondary } = entry;
+    return [described, ...(secondary && described.bridge ? describeBus(secondary, described.bridge.secondary) : [])];
+  });
+}
+
+function describeFunction(entry: PciFunction, bus: number): MonitorPciFunction {
   const { config, wmask, slot } = entry;
   const view = new DataView(config.buffer, config.byteOffset, config.byteLength);
   const masks = new DataView(wmask.buffer, wmask.byteOffset, wmask.byteLength);
   const classCode = (config[CONFIG.CLASS]! << 8) | config[CONFIG.SUBCLASS]!;
-  const bars = Array.from({ length: BARS }, (_, index) => {
+  const bars = Array.from({ length: entry.secondary ? BRIDGE_BARS : BARS }, (_, index) => {
     const at = CONFIG.BAR0 + 4 * index;
     const io = (config[at]! & 1) !== 0;
     const low = io ? 0x3 : 0xf;
+    const wide = (config[at]! & 0x7) === 0x4;
     const mask = (masks.getUint32(at, true) & ~low) >>> 0;
     return {
       index,
       space: io ? ('io' as const) : ('memory' as const),
-      base: BigInt((view.getUint32(at, true) & ~low) >>> 0),
+      wide,
+      base: BigInt((view.getUint32(at, true) & ~low) >>> 0) + (wide ? BigInt(view.getUint32(at + 4, true)) << 32n : 0n),
       length: mask === 0 ? 0n : BigInt((~mask >>> 0) + 1),
     };
   });
   return {
-    bus: 0,
+    bus,
     device: slot.devfn >> 3,
     function: slot.devfn & 7,
     kind: KINDS[classCode] ?? `Class ${classCode.toString(16).padStart(4, '0')}`,
     vendorId: view.getUint16(CONFIG.VENDOR, true),
     deviceId: view.getUint16(CONFIG.DEVICE, true),
     irq: config[CONFIG.IRQ_PIN] === 0 ? undefined : config[CONFIG.IRQ_LINE],
-    bars: bars.filter(({ length }) => length > 0n),
+    bars: bars.filter(({ length }, index) => length > 0n && !bars[index - 1]?.wide),
+    ...(entry.secondary ? { bridge: describeBridge(view) } : {}),
     id: entry.id,
+  };
+}
+
+/** [BRIDGE] PCI-to-PCI Bridge Architecture Specification 1.2, 3.2.5. */
+function describeBridge(view: DataView): NonNullable<MonitorPciFunction['bridge']> {
+  const memory = (at: number, rest: bigint): bigint => (BigInt(view.getUint16(at, true) & 0xfff0) << 16n) | rest;
+  const high = (at: number): bigint => BigInt(view.getUint32(at, true)) << 32n;
+  const megabyte = 0xfffffn;
+  return {
+    secondary: view.getUint8(0x19),
+    subordinate: view.getUint8(0x1a),
+    io: [BigInt(view.getUint8(0x1c) & 0xf0) << 8n, (BigInt(view.getUint8(0x1d) & 0xf0) << 8n) | 0xfffn],
+    memory: [memory(0x20, 0n), memory(0x22, megabyte)],
+    prefetchable: [memory(0x24, 0n) | high(0x28), memory(0x26, megabyte) | high(0x2c)],
   };
 }

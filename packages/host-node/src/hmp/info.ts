@@ -43,15 +43,32 @@ export function pciText(functions: readonly MonitorPciFunction[]): string {
         `  Bus  ${f.bus}, device ${String(f.device).padStart(3)}, function ${f.function}:`,
         `    ${f.kind}: PCI device ${hex(f.vendorId, 4)}:${hex(f.deviceId, 4)}`,
         ...(f.irq === undefined ? [] : [`      IRQ ${f.irq}`]),
-        ...f.bars.map(({ index, space, base, length }) =>
+        ...(f.bridge ? bridgeLines(f.bus, f.bridge) : []),
+        ...f.bars.map(({ index, space, wide, base, length }) =>
           space === 'io'
             ? `      BAR${index}: I/O at 0x${hex(base, 4)} [0x${hex(base + length - 1n, 4)}].`
-            : `      BAR${index}: 32 bit memory at 0x${hex(base, 8)} [0x${hex(base + length - 1n, 8)}].`,
+            : `      BAR${index}: ${wide ? 64 : 32} bit memory at 0x${hex(base, 8)} [0x${hex(base + length - 1n, 8)}].`,
         ),
         `      id "${f.id}"`,
       ].join('\n'),
     )
     .join('\n');
+}
+
+function bridgeLines(
+  bus: number,
+  { secondary, subordinate, io, memory, prefetchable }: NonNullable<MonitorPciFunction['bridge']>,
+): string[] {
+  const range = ([first, last]: readonly [bigint, bigint], digits: number): string =>
+    `[0x${hex(first, digits)}, 0x${hex(last, digits)}]`;
+  return [
+    `      BUS ${bus}.`,
+    `      secondary bus ${secondary}.`,
+    `      subordinate bus ${subordinate}.`,
+    `      IO range ${range(io, 4)}`,
+    `      memory range ${range(memory, 8)}`,
+    `      prefetchable memory range ${range(prefetchable, 8)}`,
+  ];
 }
 
 export function romsText(roms: readonly MonitorRom[]): string {

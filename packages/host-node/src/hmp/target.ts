@@ -92,9 +92,19 @@ export interface MonitorPciFunction {
   readonly bars: readonly {
     readonly index: number;
     readonly space: 'memory' | 'io';
+    /** Takes the next register, too: an address of 64 bits. */
+    readonly wide?: boolean;
     readonly base: bigint;
     readonly length: bigint;
   }[];
+  /** Of a bridge: bus numbers and windows (first, last address; empty where last lies before first). */
+  readonly bridge?: {
+    readonly secondary: number;
+    readonly subordinate: number;
+    readonly io: readonly [bigint, bigint];
+    readonly memory: readonly [bigint, bigint];
+    readonly prefetchable: readonly [bigint, bigint];
+  };
   readonly id: string;
 }
 
