@@ -10,9 +10,12 @@ export type DeviceSections = readonly { readonly description: AnyDescription; re
 
 const NEWEST = machineTypes.find(({ version }) => version !== undefined)!.version!;
 const quiet = { write() {}, connect() {}, ready() {} };
-const SPARE_ISA_DEVICE = { 'isa-parallel': { index: 0 }, 'isa-serial': { index: 1 } } as Readonly<
-  Record<string, Record<string, number>>
->;
+/** Devices that need a place of their own, or a property without a default. */
+const REQUIRED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  'isa-parallel': { index: 0 },
+  'isa-serial': { index: 1 },
+  'pci-bridge': { chassis_nr: 1 },
+};
 
 /** Stand-ins for the host's side, and for places on buses that no device type has: nothing runs. */
 const drive = { readOnly: false, sectors: 2048, readNow: () => false };
@@ -42,8 +45,8 @@ export async function deviceSections(
       if (composer.devices.some((device) => device.type === type.type)) return;
       const services = (name: string) => composer.devices.find((device) => device.type === name)?.device.services;
       const backends = { 'fw-cfg': services('fw_cfg_io'), i8042: services('i8042'), vmport: services('vmport'), drive };
-      if (type.bus === 'pci') composer.plug({ driver: type.type, properties: {} });
-      else composer.add(type, { backends, slot, properties: SPARE_ISA_DEVICE[type.type] ?? {} });
+      if (type.bus === 'pci') composer.plug({ driver: type.type, properties: REQUIRED[type.type] ?? {} });
+      else composer.add(type, { backends, slot, properties: REQUIRED[type.type] ?? {} });
     },
   });
   const globals = Object.entries(properties).map(([property, value]) => ({ driver: type.type, property, value }));
