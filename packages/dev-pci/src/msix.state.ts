@@ -20,6 +20,8 @@ export function msixCodec(entries: number): Codec<MsixState> {
     type: 'msix state',
     minSize: size,
     maxSize: size,
+    // QEMU's own schemas say so.
+    hostSize: 0,
     get(reader) {
       const state = new MsixState(entries);
       state.table.set(reader.bytes(table.length));

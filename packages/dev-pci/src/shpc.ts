@@ -54,6 +54,8 @@ export const shpcCodec: Codec<Uint8Array> = {
   type: 'shpc',
   minSize: SHPC.LENGTH,
   maxSize: SHPC.LENGTH,
+  // QEMU's own schemas say so.
+  hostSize: 0,
   get: (reader) => reader.bytes(SHPC.LENGTH),
   put: (writer, value) => writer.bytes(value),
   toJson: (value) => Array.from(value, (byte) => byte.toString(16).padStart(2, '0')).join(''),
