@@ -172,7 +172,6 @@ export const isapc = defineMachine<Pick<PcProperties, 'i8042' | 'vmport' | 'pit'
   defaultMemory: 128 * 2 ** 20,
   maxCpus: 1,
   build(composer, properties) {
-    if (composer.config.ide?.some((drive) => drive)) throw new MachineError('isapc has no IDE controller here');
     const { layout } = addMemory(composer);
     const parts = addIsaDevices(composer, {
       dmaFirst: true,
