@@ -145,6 +145,7 @@ export class RunLoop {
     const current = (): boolean => this.active && this.generation === generation;
     while (current()) {
       this.sliceEnd = this.host.monotonic() + this.slice;
+      this.time.adapt();
       let idle = false;
       while (current() && !idle && this.host.monotonic() < this.sliceEnd) {
         this.clock.runDue();

@@ -11,8 +11,8 @@ export interface RtcOptions {
 
 /** `-icount shift=N,sleep=…`: virtual time is a function of instructions executed. */
 export interface InstructionCountOptions {
-  /** One instruction takes 2^shift nanoseconds; 0..10. */
-  readonly shift: number;
+  /** One instruction takes 2^shift nanoseconds; 0..10. `auto`: follows the host's speed, so that virtual time keeps pace with the host's. */
+  readonly shift: number | 'auto';
   /** True: while the CPU is halted, virtual time keeps pace with the host; false: it jumps to the next timer at once. */
   readonly sleep: boolean;
 }
@@ -31,6 +31,12 @@ export interface HostClock {
   wall(): bigint;
 }
 
+/** With `shift=auto`: where it starts, how far it goes, how often it is looked at, what is left alone. */
+const FIRST_SHIFT = 3;
+const LAST_SHIFT = 10;
+const ADAPT_INTERVAL = 100_000_000n;
+const ADAPT_TOLERANCE = 50_000_000n;
+
 /** What `timer` carries (QEMU: cpu-timers). */
 export class TimerState {
   /** Time-stamp counter minus the host's, while stopped: the counter itself. */
@@ -42,7 +48,10 @@ export class TimerState {
   icount = 0n;
   warpStart = -1n;
   warpTimer = -1n;
-  icountTimeShift = 3;
+  icountTimeShift = FIRST_SHIFT;
+  /** With `shift=auto`: how far virtual time was ahead when the shift was last looked at. */
+  lastDelta = 0n;
+  adapting = false;
   realTimeTimer = -1n;
   virtualTimer = -1n;
 }
@@ -53,9 +62,9 @@ const icountShift = vmstate<TimerState>({
   name: 'timer/icount/shift',
   version: 2,
   minVersion: 2,
-  // Sent only with shift=auto, which adapts the shift while running.
-  needed: () => false,
-  fields: [],
+  // Only shift=auto changes it while the machine runs.
+  needed: (state) => state.adapting,
+  fields: [f.i16('icountTimeShift', 'icount_time_shift'), f.i64('lastDelta', 'last_delta')],
 });
 
 const icountSubsection = vmstate<TimerState>({
@@ -73,7 +82,7 @@ const icountSubsection = vmstate<TimerState>({
     vmstate<TimerState>({
       name: 'timer/icount/timers',
       version: 1,
-      needed: () => false,
+      needed: (state) => state.adapting,
       fields: [f.timer('realTimeTimer', 'icount_rt_timer'), f.timer('virtualTimer', 'icount_vm_timer')],
     }),
     icountShift,
@@ -87,7 +96,10 @@ export const timerVmState = vmstate<TimerState>({
   minVersion: 1,
   fields: [f.i64('cpuTicksOffset', 'cpu_ticks_offset'), f.unused(8), f.i64('cpuClockOffset', 'cpu_clock_offset', { since: 2 })],
   subsections: [icountSubsection],
-  derived: ['instructionCounting', 'icountTimeShift'],
+  derived: ['instructionCounting', 'adapting'],
+  postLoad(state) {
+    state.icountTimeShift = Math.min(Math.max(state.icountTimeShift, 0), LAST_SHIFT);
+  },
 });
 
 /**
@@ -99,6 +111,8 @@ export class MachineTime implements TimeSource {
   private running = false;
   /** Host time at which the clock was last started. */
   private startedAt = 0n;
+  private startedNow = 0n;
+  private adaptedAt = 0n;
   private readonly wallBase: bigint;
   private readonly wallHostOffset: bigint;
 
@@ -109,13 +123,14 @@ export class MachineTime implements TimeSource {
     private readonly instructions: () => number,
   ) {
     this.state.instructionCounting = counting !== undefined;
-    this.state.icountTimeShift = counting?.shift ?? 3;
+    this.state.adapting = counting?.shift === 'auto';
+    this.state.icountTimeShift = typeof counting?.shift === 'number' ? counting.shift : FIRST_SHIFT;
     this.wallBase = rtc.base ?? host.wall();
     this.wallHostOffset = this.wallBase - host.wall();
   }
 
   now(): bigint {
-    if (this.counting) return this.state.icountBias + (BigInt(this.instructions()) << BigInt(this.counting.shift));
+    if (this.counting) return this.state.icountBias + (BigInt(this.instructions()) << BigInt(this.state.icountTimeShift));
     return this.state.cpuClockOffset + (this.running ? this.host.monotonic() - this.startedAt : 0n);
   }
 
@@ -136,7 +151,7 @@ export class MachineTime implements TimeSource {
   instructionsUntil(deadline: bigint): number {
     const distance = deadline - this.now();
     if (distance <= 0n) return 0;
-    const shift = BigInt(this.counting!.shift);
+    const shift = BigInt(this.state.icountTimeShift);
     return Number((distance + (1n << shift) - 1n) >> shift);
   }
 
@@ -145,10 +160,34 @@ export class MachineTime implements TimeSource {
     this.state.icountBias += nanoseconds;
   }
 
+  /**
+   * With `shift=auto`, now and then: instructions take longer where virtual time falls behind the host's, and less where it runs ahead.
+   * Virtual time itself does not jump.
+   */
+  adapt(): void {
+    const { state } = this;
+    if (!state.adapting || !this.running) return;
+    const host = this.host.monotonic() - this.startedAt;
+    if (host - this.adaptedAt < ADAPT_INTERVAL) return;
+    this.adaptedAt = host;
+    const now = this.now();
+    const delta = now - this.startedNow - host;
+    // What is on its way back is left alone.
+    const further = delta - state.lastDelta;
+    const step = delta > ADAPT_TOLERANCE && further >= 0n ? -1 : delta < -ADAPT_TOLERANCE && further <= 0n ? 1 : 0;
+    state.lastDelta = delta;
+    const shift = Math.min(Math.max(state.icountTimeShift + step, 0), LAST_SHIFT);
+    if (shift === state.icountTimeShift) return;
+    state.icountTimeShift = shift;
+    state.icountBias = now - (BigInt(this.instructions()) << BigInt(shift));
+  }
+
   start(): void {
     if (this.running) return;
     this.running = true;
     this.startedAt = this.host.monotonic();
+    this.startedNow = this.now();
+    this.adaptedAt = 0n;
   }
 
   stop(): void {
@@ -165,5 +204,9 @@ export class MachineTime implements TimeSource {
   beforeSave(): void {
     if (!this.counting) return;
     this.state.icount = BigInt(this.instructions());
+    if (!this.state.adapting) return;
+    // When a QEMU would look at it next.
+    this.state.realTimeTimer = this.now() + 10n * ADAPT_INTERVAL;
+    this.state.virtualTimer = this.now() + ADAPT_INTERVAL;
   }
 }

@@ -179,7 +179,12 @@ export const OPTION_TABLE: readonly OptionRow[] = [
   { names: ['S'], help: 'do not start', apply: (o) => (o.startStopped = true) },
   { names: ['no-reboot'], help: 'end at a reset', apply: (o) => (o.noReboot = true) },
   { names: ['no-shutdown'], help: 'stop, but stay, when the guest powers off', apply: (o) => (o.noShutdown = true) },
-  { names: ['icount'], value: 'shift=N[,sleep=on|off]', help: 'deterministic: an instruction takes 2^N ns', apply: icount },
+  {
+    names: ['icount'],
+    value: 'shift=N|auto[,sleep=on|off]',
+    help: 'deterministic: an instruction takes 2^N ns; auto: as the host can',
+    apply: icount,
+  },
   {
     names: ['rtc'],
     value: '[base=utc|localtime|DATE][,clock=host|vm][,driftfix=none|slew]',
@@ -455,14 +460,13 @@ function icount(options: RunOptions, value: string): void {
   const parts = splitCommas(value);
   const named = new NamedOptions(`-icount ${value}`, parts[0]?.includes('=') ? parts : [`shift=${parts[0]}`, ...parts.slice(1)]);
   const shift = named.text('shift');
-  if (shift === 'auto')
-    throw new UsageError(`-icount ${value}: shift=auto follows the host's speed, which is not available; expected shift=0 to 10`);
-  if (shift === undefined || !/^\d+$/.test(shift) || Number(shift) > 10)
-    throw new UsageError(`-icount ${value}: expected shift=N, 0 to 10`);
+  if (shift === undefined || !/^(\d+|auto)$/.test(shift) || Number(shift) > 10)
+    throw new UsageError(`-icount ${value}: expected shift=N, 0 to 10, or shift=auto`);
   const sleep = named.flag('sleep', true);
   if (named.flag('align', false)) throw new UsageError(`-icount ${value}: align=on is not available`);
   named.done('shift, sleep');
-  options.icount = { shift: Number(shift), sleep };
+  if (shift === 'auto' && !sleep) throw new UsageError(`-icount ${value}: shift=auto and sleep=off do not go together`);
+  options.icount = { shift: shift === 'auto' ? 'auto' : Number(shift), sleep };
 }
 
 function rtc(options: RunOptions, value: string): void {
