@@ -20,7 +20,7 @@ export { registerLines } from './registers.js';
 export { CpuCommonState, CpuState, cpuCommonDescription, cpuDescription, type Target } from './state.js';
 export { type CpuAccess, computeHflags, syncFromCpu, syncToCpu } from './state-sync.js';
 export { apicIdOf, type CpuTopology, cpuidOfProcessor, ONE_PROCESSOR } from './topology.js';
-export { DEBUG_ITEMS, type DebugItem, type DebugLogOptions, debugLog } from './trace/debug-log.js';
+export { codeBits, codeLine, DEBUG_ITEMS, type DebugItem, type DebugLogOptions, debugLog } from './trace/debug-log.js';
 export { type CpuObserver, DELIVERY, type Delivery, together } from './trace/observer.js';
 export { compareTrace, recordTrace, type TraceDifference } from './trace/trace.js';
 export { TraceError, TraceReader, TraceWriter } from './trace/trace-file.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { Cpu, compareTrace, Disassembler, recordTrace, TraceReader, TraceWriter } from '@pagurus/cpu-wasm';
-import { loadCpuModule } from '@pagurus/host-node';
+import { readFileSync } from 'node:fs';
+import { Cpu, compareTrace, cpuWasmUrl, Disassembler, recordTrace, TraceReader, TraceWriter } from '@pagurus/cpu-wasm';
 import { describe, expect, it } from 'vitest';
 import { type Console, guest, saved } from './testing.js';
 
@@ -65,7 +65,7 @@ describe('a deterministic machine', () => {
     const cpu = cpuOf(other);
     const found: string[] = [];
     const reader = new TraceReader(() => pieces.shift() ?? new Uint8Array(0));
-    const disassembler = new Disassembler(await loadCpuModule());
+    const disassembler = new Disassembler(new WebAssembly.Module(readFileSync(cpuWasmUrl)));
     cpu.observe(
       compareTrace(
         cpu,

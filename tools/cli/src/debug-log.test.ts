@@ -117,3 +117,16 @@ describe('-trace-record and -trace-compare', () => {
     expect((await run('-bios', firmware(1), '-trace-compare', trace)).errors).toMatch(/not a trace/);
   });
 });
+
+describe('the monitor', () => {
+  it('disassembles: x /i and xp /i, at an address or a register', async () => {
+    const machine = folder.run(...'-M isapc -cpu 486 -m 1 -nodefaults -display none -S'.split(' '), '-bios', firmware(1));
+    expect(await machine.monitor('x /2i 0xf000a')).toBe(
+      ['0x000f000a:  43                       inc    bx', '0x000f000b:  cd 20                    int    0x20'].join('\n'),
+    );
+    expect(await machine.monitor('xp /1i 0xfffffff0')).toBe('0xfffffff0:  ea 00 00 00 f0           jmp    0xf000:0x0');
+    expect(await machine.monitor('x /1i $pc')).toMatch(/^0xfffffff0: .*jmp/);
+    expect(await machine.monitor('x /1xh $eip-0xfff0')).toMatch(/^00000000: 0x/);
+    await machine.stop();
+  });
+});

@@ -1,3 +1,4 @@
+import { Cpu, type CpuState, codeBits, codeLine, Disassembler } from '@pagurus/cpu-wasm';
 import type { PciBus, PciFunction, PciHostService, Piix4PmService } from '@pagurus/dev-pci';
 import { KEY_NAMES } from '@pagurus/dev-ps2';
 import type { Property, PropertyValue, RunState, Screen } from '@pagurus/device-model';
@@ -18,8 +19,13 @@ import type { KeyboardInput } from './keyboard-input.js';
 import { type PagingState, translate } from './page-walk.js';
 
 const PAGE = 4096;
+const LONGEST_INSTRUCTION = 15;
+/** General registers in wire order, without the letter of their width. */
+const GENERAL = 'ax cx dx bx sp bp si di r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
 
 export interface MachineMonitorOptions {
+  /** For the disassembler. */
+  readonly cpuModule: WebAssembly.Module;
   readonly machine: Machine;
   readonly migration: MigrationController;
   readonly keyboard: KeyboardInput;
@@ -42,6 +48,7 @@ export class MachineMonitor implements MonitorTarget {
   readonly migration: MigrationController;
   readonly drives: DriveMonitor;
   private readonly machine: Machine;
+  private disassembler: Disassembler | undefined;
 
   constructor(private readonly options: MachineMonitorOptions) {
     this.machine = options.machine;
@@ -186,6 +193,40 @@ export class MachineMonitor implements MonitorTarget {
     return bytes;
   }
 
+  disassemble(kind: 'physical' | 'virtual', address: bigint, count: number): string[] {
+    const { cpu } = this.machine;
+    if (!(cpu instanceof Cpu)) throw new HostError('unsupported', 'x: this CPU cannot be disassembled');
+    this.disassembler ??= new Disassembler(this.options.cpuModule);
+    const lines: string[] = [];
+    for (let at = address; lines.length < count; ) {
+      const instruction = this.disassembler.one(this.readCode(kind, at), at, codeBits(cpu));
+      lines.push(codeLine(instruction, at));
+      at += BigInt(instruction.bytes.length);
+    }
+    return lines;
+  }
+
+  /** Enough for an instruction, or what is left before a page that is not there. */
+  private readCode(kind: 'physical' | 'virtual', address: bigint): Uint8Array {
+    const here = PAGE - Number(address & BigInt(PAGE - 1));
+    if (here >= LONGEST_INSTRUCTION) return this.readMemory(kind, address, LONGEST_INSTRUCTION);
+    const first = this.readMemory(kind, address, here);
+    try {
+      return this.readMemory(kind, address, LONGEST_INSTRUCTION);
+    } catch {
+      return first;
+    }
+  }
+
+  register(name: string): bigint | undefined {
+    const { eip, regs, segments } = this.cpuState();
+    const word = (value: number | bigint): bigint => BigInt.asUintN(64, BigInt(value));
+    if (name === 'pc') return word(eip) + word(segments[1]!.base);
+    if (/^[er]?ip$/.test(name)) return word(eip);
+    const place = GENERAL.indexOf(name.replace(/^[er](?=[a-z])/, ''));
+    return regs[place] === undefined ? undefined : word(regs[place]);
+  }
+
   instructionCount(): number {
     return this.machine.cpu.instructions;
   }
@@ -230,15 +271,16 @@ export class MachineMonitor implements MonitorTarget {
     return new DataView(bytes.buffer).getBigUint64(0, true);
   }
 
-  private paging(): PagingState {
+  private cpuState(): CpuState {
     const cpu = this.machine.devices.find(({ id }) => id === 'cpu')!.device;
     cpu.beforeSave?.();
-    const state = cpu.sections.find(({ description }) => description.name === 'cpu')!.state as unknown as Record<
-      string,
-      number | bigint
-    >;
-    const word = (key: string): bigint => BigInt.asUintN(64, BigInt(state[key]!));
-    return { cr0: word('cr0'), cr3: word('cr3'), cr4: word('cr4'), efer: word('efer') };
+    return cpu.sections.find(({ description }) => description.name === 'cpu')!.state as unknown as CpuState;
+  }
+
+  private paging(): PagingState {
+    const { cr0, cr3, cr4, efer } = this.cpuState();
+    const word = (value: number | bigint): bigint => BigInt.asUintN(64, BigInt(value));
+    return { cr0: word(cr0), cr3: word(cr3), cr4: word(cr4), efer: word(efer) };
   }
 
   /** QEMU's name of a property that the device knows by our key. */

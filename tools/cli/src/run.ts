@@ -81,7 +81,7 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
     const cpuModule = await loadCpuModule();
     const machine = await createMachine(type, config, { cpuModule });
     machine.events.push({ state: (state) => networks?.setRunning(state === 'running') });
-    run = new Run(machine, options, consoles, drives, keyboard, events, host);
+    run = new Run(machine, cpuModule, options, consoles, drives, keyboard, events, host);
     const watch = watchCpu(machine, cpuModule, options.debug, (message, differs) => {
       host.error(message);
       run?.finish(differs ? EXIT_CODES.FAILED : EXIT_CODES.OK);
@@ -230,6 +230,7 @@ class Run {
 
   constructor(
     private readonly machine: Machine,
+    private readonly cpuModule: WebAssembly.Module,
     private readonly options: RunOptions,
     private readonly consoles: Consoles,
     private readonly drives: Drives,
@@ -316,7 +317,18 @@ class Run {
     const uuid = options.uuid && formatUuid(options.uuid);
     const poweredDown = (): void => this.tell('POWERDOWN');
     const monitor = (quit: () => void): MachineMonitor =>
-      new MachineMonitor({ machine, migration, keyboard, drives, version: VERSION, name: options.name, uuid, quit, poweredDown });
+      new MachineMonitor({
+        machine,
+        cpuModule: this.cpuModule,
+        migration,
+        keyboard,
+        drives,
+        version: VERSION,
+        name: options.name,
+        uuid,
+        quit,
+        poweredDown,
+      });
     if (consoles.monitor)
       new MonitorSession(
         monitor(() => this.finish(EXIT_CODES.OK)),

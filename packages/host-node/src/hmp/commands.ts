@@ -37,9 +37,14 @@ function dump(kind: 'physical' | 'virtual', target: MonitorTarget, args: readonl
   const rest = format === undefined ? args : args.slice(1);
   arity(command, rest, 1);
   const parsed = parseDumpFormat(format ?? '');
-  const address = parseAddress(rest[0]!);
+  const address = parseAddress(rest[0]!, (name) => target.register?.(name));
+  const { format: form } = parsed;
+  if (form === 'i') {
+    if (!target.disassemble) throw new HostError('unsupported', `${command}: there is no disassembler`);
+    return target.disassemble(kind, address, parsed.count).join('\n');
+  }
   const bytes = target.readMemory(kind, address, parsed.count * parsed.size);
-  return formatDump(bytes, address, parsed, kind === 'physical' ? 16 : 8);
+  return formatDump(bytes, address, { ...parsed, format: form }, kind === 'physical' ? 16 : 8);
 }
 
 function sendKey(target: MonitorTarget, args: readonly string[]): undefined {
@@ -150,7 +155,7 @@ export const COMMANDS: readonly MonitorCommand[] = [
   {
     name: 'xp',
     usage: '/FMT ADDRESS',
-    help: 'dump memory at a physical address; FMT is COUNT, x d u o c, b h w g',
+    help: 'dump memory at a physical address; FMT is COUNT, x d u o c i, b h w g',
     run: (target, args) => dump('physical', target, args),
   },
   {

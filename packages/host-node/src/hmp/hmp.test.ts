@@ -111,10 +111,10 @@ describe('monitor commands', () => {
     ['migrate_set_capability xbzrle maybe', "migrate_set_capability: 'maybe': expected on or off"],
     ['replay_break soon', "invalid address 'soon'"],
     ['loadvm', 'loadvm: too few arguments'],
-    ['x/4iw 0', "invalid format '/4iw': there is no disassembler"],
+    ['x/4iw 0', 'x: there is no disassembler'],
     ['xp /0x 0', 'count 1 to 65536'],
     ['x /z 0', "invalid format '/z': expected /COUNT"],
-    ['xp /4xw $eip', "invalid address '$eip'"],
+    ['xp /4xw $eip', "invalid address '$eip': there is no register $eip"],
     ['screendump x.png -f gif', "unknown screen format 'gif'"],
     ['help frobnicate', "help: unknown command 'frobnicate'"],
   ])('%s is refused', async (line, message) => {

@@ -47,6 +47,10 @@ export interface MonitorTarget {
 
   /** Reads guest memory as the CPU would see it now, without side effects. */
   readMemory(kind: 'physical' | 'virtual', address: bigint, length: number): Uint8Array;
+  /** Lines of `x /COUNTi`. Absent: there is no disassembler. */
+  disassemble?(kind: 'physical' | 'virtual', address: bigint, count: number): readonly string[];
+  /** A register by the name that `$NAME` has in addresses: `eip`, `rsp`, `pc` … */
+  register?(name: string): bigint | undefined;
 
   /** Instructions executed; deterministic machines only. */
   instructionCount(): number;
