@@ -261,11 +261,14 @@ export class Cpu implements CpuPort {
     this.exports.switched();
   }
 
+  setPauseExits(on: boolean): void {
+    this.view.setUint32(layout.PAUSE_EXITS, on ? 1 : 0, true);
+  }
+
   addProcessor(cpuid: readonly CpuidEntry[]): number {
     if (this.running) throw new Error('a processor is added to a running CPU: ask it to exit first');
     const before = this.current;
     const number = this.parked.push(new ParkedState(this.memory)) - 1;
-    this.view.setUint32(layout.PAUSE_EXITS, 1, true);
     this.select(number);
     this.view.setUint32(layout.INTR_LINE, 0, true);
     this.view.setUint32(layout.A20_MASK, 0xffffffff, true);

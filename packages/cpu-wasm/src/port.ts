@@ -86,6 +86,8 @@ export interface CpuPort {
   readonly selected: number;
   /** Lets another processor go on with the next {@link run}. They share memory and the instruction count. @throws while running. */
   select(processor: number): void;
+  /** Whether PAUSE ends a {@link run} (`requested`), so that somebody else can go on. */
+  setPauseExits(on: boolean): void;
   /** One more processor, after reset, waiting. @returns its number. @throws while running. */
   addProcessor(cpuid: readonly CpuidEntry[]): number;
   /** In system management mode: the machine shows SMRAM. */

@@ -54,17 +54,17 @@ export class Processors implements RunLoopCpu {
   setInterrupt(processor: number, level: boolean): void {
     this.levels[processor] = level;
     this.cpu.setInterrupt(level, processor);
-    if (level) this.asleep[processor] = false;
+    if (level) this.wake(processor);
   }
 
   nmi(processor: number): void {
     this.cpu.nmi(processor);
-    this.asleep[processor] = false;
+    this.wake(processor);
   }
 
   smi(processor: number): void {
     this.cpu.smi(processor);
-    this.asleep[processor] = false;
+    this.wake(processor);
   }
 
   /** INIT: starts over; all but the boot processor then wait for {@link startup}. */
@@ -79,8 +79,14 @@ export class Processors implements RunLoopCpu {
   private post(processor: number, action: () => void): void {
     this.posted[processor] ??= [];
     this.posted[processor].push(action);
-    this.asleep[processor] = false;
+    this.wake(processor);
     if (this.running && this.cpu.selected === processor) this.cpu.requestExit();
+  }
+
+  /** Something happened to it. Who runs now and waits for it gives way at its next PAUSE. */
+  private wake(processor: number): void {
+    this.asleep[processor] = false;
+    if (this.running && processor !== this.cpu.selected) this.cpu.setPauseExits(true);
   }
 
   // --- state -----------------------------------------------------------------------------------------------------------
@@ -160,6 +166,13 @@ export class Processors implements RunLoopCpu {
       this.turnEnds = this.count === 1 ? Number.POSITIVE_INFINITY : this.cpu.instructions + TURN;
     }
     if (this.cpu.selected !== processor || this.posted[processor]?.length) this.select(processor);
+    // Alone, there is nobody to give way to.
+    this.cpu.setPauseExits(this.othersAwake(processor));
+  }
+
+  private othersAwake(processor: number): boolean {
+    for (let n = 0; n < this.count; n++) if (n !== processor && !this.asleep[n]) return true;
+    return false;
   }
 
   private pass(processor: number): void {
