@@ -33,6 +33,8 @@ export interface MachineMonitorOptions {
   readonly version: string;
   readonly name: string | undefined;
   readonly uuid?: string | undefined;
+  /** Whether a machine that waits for a stream starts when it is in, if it ran when it was sent. */
+  setAutostart(on: boolean): void;
   quit(): void;
   /** Told after the power button was pressed. */
   poweredDown?(): void;
@@ -65,13 +67,13 @@ export class MachineMonitor implements MonitorTarget {
   }
 
   stop(): void {
-    if (this.machine.runState === 'running') this.machine.stop('paused');
+    if (this.machine.runState === 'inmigrate') this.options.setAutostart(false);
+    else if (this.machine.runState === 'running') this.machine.stop('paused');
   }
 
   cont(): void {
-    if (this.machine.runState === 'inmigrate')
-      throw new HostError('unsupported', 'cont: the machine waits for an incoming migration');
-    this.machine.start();
+    if (this.machine.runState === 'inmigrate') this.options.setAutostart(true);
+    else this.machine.start();
   }
 
   reset(): void {

@@ -223,6 +223,7 @@ class Run {
   private readonly ended = new Promise<number>((resolve) => {
     this.resolve = resolve;
   });
+  private autostart: boolean;
   private lastStatus = 'none';
   private readonly programs: QmpSession[] = [];
   /** The end has begun: what fails now fails because of it. */
@@ -239,6 +240,7 @@ class Run {
     private readonly host: CommandHost,
   ) {
     const bar = migrationBar(process.stderr);
+    this.autostart = !options.startStopped;
     this.migration = new MigrationController(machine, {
       ...(options.uuid ? { uuid: formatUuid(options.uuid) } : {}),
       onProgress: (info) => {
@@ -251,7 +253,7 @@ class Run {
         if (missing.length > 0) host.error(`warning: not in the stream, left as after reset: ${missing.join(', ')}`);
         this.status('completed');
         if (this.closing) return;
-        if (runState === 'running' && !options.startStopped) machine.start();
+        if (runState === 'running' && this.autostart) machine.start();
       },
       onIncomingFailed: (error) => {
         if (this.closing) return;
@@ -316,6 +318,9 @@ class Run {
     if (!consoles.monitor && consoles.qmp.length === 0) return;
     const uuid = options.uuid && formatUuid(options.uuid);
     const poweredDown = (): void => this.tell('POWERDOWN');
+    const setAutostart = (on: boolean): void => {
+      this.autostart = on;
+    };
     const monitor = (quit: () => void): MachineMonitor =>
       new MachineMonitor({
         machine,
@@ -326,6 +331,7 @@ class Run {
         version: VERSION,
         name: options.name,
         uuid,
+        setAutostart,
         quit,
         poweredDown,
       });
