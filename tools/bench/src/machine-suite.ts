@@ -69,6 +69,38 @@ export async function seabiosBoot(runs = 5): Promise<FirmwareBoot | undefined> {
   return results[results.length >> 1]!;
 }
 
+/** Loops of one access and a jump back, in real mode, as firmware. */
+const EXIT_LOOPS = {
+  /** in al, 0x92; jmp */
+  port: [0xe4, 0x92, 0xeb, 0xfc],
+  /** mov ax, 0xb800; mov ds, ax; mov al, [0]; jmp */
+  mmio: [0xb8, 0x00, 0xb8, 0x8e, 0xd8, 0xa0, 0x00, 0x00, 0xeb, 0xfb],
+} as const;
+
+/** Accesses a second that leave the CPU for a device and come back: port 92, and the screen's window of the VGA. */
+export async function exitsPerSecond(kind: keyof typeof EXIT_LOOPS, runs = 5): Promise<number> {
+  const firmware = new Uint8Array(0x10000);
+  firmware.set(EXIT_LOOPS[kind]);
+  // jmp 0xf000:0
+  firmware.set([0xea, 0x00, 0x00, 0x00, 0xf0], 0xfff0);
+  const machine = await createMachine('pc-i440fx-7.2', {
+    memory: MIB,
+    noDefaults: true,
+    vga: 'std',
+    firmware,
+    icount: { shift: 0, sleep: false },
+  });
+  const exits = 500_000;
+  const rates: number[] = [];
+  for (let run = 0; run <= runs; run++) {
+    const start = performance.now();
+    machine.runUntil(machine.cpu.instructions + 2 * exits);
+    rates.push(exits / ((performance.now() - start) / 1000));
+  }
+  // The first one warms up.
+  return rates.slice(1).sort((a, b) => a - b)[runs >> 1]!;
+}
+
 export interface MigrationResult {
   /** Milliseconds from the source's stop to the destination's start, median. */
   readonly pause: number;

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { createMachine } from 'pagurus';
 import { cpuLoops } from './cpu-loops.js';
 import { geometricMean, guestSuite } from './guest-suite.js';
-import { migrationPause, seabiosBoot, wasmSize } from './machine-suite.js';
+import { exitsPerSecond, migrationPause, seabiosBoot, wasmSize } from './machine-suite.js';
 import { OPERATIONS, vmstateSuite } from './vmstate-suite.js';
 
 const { positionals, values: options } = parseArgs({
@@ -33,6 +33,12 @@ const SUITES: Record<string, () => Promise<void>> = {
         `${(boot.instructions / 1e6).toFixed(1)} million instructions; decode cache ${boot.bytesPerDecoded.toFixed(0)} bytes/instruction`,
       );
     else row('SeaBIOS', 'skipped', 'not installed (package seabios)');
+    for (const kind of ['port', 'mmio'] as const)
+      row(
+        `${kind === 'port' ? 'port' : 'MMIO'} exits`,
+        `${((await exitsPerSecond(kind)) / 1e6).toFixed(2)} million/s`,
+        'reads of a device',
+      );
     const move = await migrationPause();
     row(
       'live migration, pause',
