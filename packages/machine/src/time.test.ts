@@ -25,6 +25,14 @@ function machine(shift: number | 'auto') {
   return { host, time, run };
 }
 
+it('a sleep of the source ends when the machine goes on', () => {
+  const { time } = machine(3);
+  time.state.warpStart = 5n;
+  time.state.warpTimer = 7n;
+  time.start();
+  expect([time.state.warpStart, time.state.warpTimer]).toEqual([-1n, -1n]);
+});
+
 describe('-icount shift=auto', () => {
   it('makes instructions longer on a slow host, until virtual time keeps pace', () => {
     const { host, time, run } = machine('auto');

@@ -187,12 +187,16 @@ export class MachineTime implements TimeSource {
     this.running = true;
     this.startedAt = this.host.monotonic();
     this.startedNow = this.now();
+    // A sleep that QEMU was in when it was saved is over: ours are not part of the state.
+    this.state.warpStart = -1n;
+    this.state.warpTimer = -1n;
     this.adaptedAt = 0n;
   }
 
   stop(): void {
     if (!this.running) return;
-    if (!this.counting) {
+    // A QEMU with shift=auto lets virtual time run no further than the host's.
+    if (!this.counting || this.state.adapting) {
       const elapsed = this.host.monotonic() - this.startedAt;
       this.state.cpuClockOffset += elapsed;
       this.state.cpuTicksOffset += elapsed;
