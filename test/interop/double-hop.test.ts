@@ -54,7 +54,7 @@ async function arrived(machine: Running): Promise<void> {
 }
 
 /** Ours, like the one that {@link qemu} starts. */
-async function ours(type: string): Promise<{ machine: Machine; text(): string }> {
+async function ours(type: string, icount?: MachineConfig['icount']): Promise<{ machine: Machine; text(): string }> {
   let text = '';
   const serial: NonNullable<MachineConfig['serial']>[number] = {
     write: (bytes) => {
@@ -67,22 +67,24 @@ async function ours(type: string): Promise<{ machine: Machine; text(): string }>
     firmware: new Uint8Array(FIRMWARE_LENGTH),
     noDefaults: true,
     serial: [serial],
+    icount,
   });
   return { machine, text: () => text };
 }
 
 /** A guest that QEMU `first` starts is loaded here, runs, is saved, and is loaded by QEMU `last`, where it goes on. */
-async function doubleHop(type: string, from: Version, to: Version): Promise<void> {
-  const file = (name: string) => join(folder, `${type}-${from}-${to}-${name}`);
+async function doubleHop(type: string, from: Version, to: Version, shift?: number | 'auto'): Promise<void> {
+  const counting = shift === undefined ? [] : ['-icount', `shift=${shift}`];
+  const file = (name: string) => join(folder, `${type}-${from}-${to}-${shift ?? 'host'}-${name}`);
   for (const log of ['first.log', 'last.log']) writeFileSync(file(log), '');
-  const first = qemu(from, type, file('first.log'), '-kernel', GUEST, '-append', 'region=4');
+  const first = qemu(from, type, file('first.log'), '-kernel', GUEST, '-append', 'region=4', ...counting);
   await beats(file('first.log'), 2);
   first.type(`stop\nmigrate "exec:cat > ${file('there')}"\n`);
   await first.waitFor(/\(qemu\)[^\n]*migrate [^\n]*\n[\s\S]*\(qemu\)/);
   first.type('quit\n');
   expect(await first.ended, first.errors).toBe(0);
 
-  const { machine, text } = await ours(type);
+  const { machine, text } = await ours(type, shift === undefined ? undefined : { shift, sleep: true });
   await incoming(machine, bytesChannel(new Uint8Array(readFileSync(file('there')))), { timer });
   machine.start();
   while (verifyHeartbeats(text().split('\r\n')).beats.length < 3) await timer.sleep(20);
@@ -92,7 +94,7 @@ async function doubleHop(type: string, from: Version, to: Version): Promise<void
   await saveSnapshot(machine, back);
   writeFileSync(file('back'), back.bytes());
 
-  const last = qemu(to, type, file('last.log'), '-incoming', `exec:cat ${file('back')}`);
+  const last = qemu(to, type, file('last.log'), '-incoming', `exec:cat ${file('back')}`, ...counting);
   await arrived(last);
   last.type('cont\n');
   await beats(file('last.log'), 3);
@@ -108,6 +110,7 @@ const MACHINES = ['pc-i440fx-7.2', 'pc-i440fx-5.2', 'pc-i440fx-2.4', 'pc-i440fx-
 
 withParts('a guest goes from QEMU to us and back', ['qemu'], () => {
   it.each(MACHINES)('on %s, without a gap', (type) => doubleHop(type, 'host', 'host'));
+  it.each([3, 'auto'] as const)('counting instructions, shift=%s', (shift) => doubleHop('pc-i440fx-7.2', 'host', 'host', shift));
 });
 
 /** Machines that both programs have. */
