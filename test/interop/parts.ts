@@ -19,6 +19,8 @@ const PROBES = {
   seabios: () => existsSync('/usr/share/seabios/bios-256k.bin'),
   /** binutils. */
   objdump: () => spawnSync('objdump', ['--version']).status === 0,
+  /** A terminal that can be looked at. */
+  tmux: () => spawnSync('tmux', ['-V']).status === 0,
   nasm: () => spawnSync('nasm', ['--version']).status === 0,
   /** Debian's kernels and busybox, fetched as packages. */
   guests: () => spawnSync('apt-get', ['--version']).status === 0 && spawnSync('dpkg-deb', ['--version']).status === 0,

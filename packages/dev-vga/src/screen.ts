@@ -45,10 +45,14 @@ export class VgaScreen implements Screen {
     return { width: this.width, height: this.height, rgba: new Uint8Array(this.pixels.buffer) };
   }
 
+  size(): { readonly width: number; readonly height: number } | undefined {
+    const geometry = geometryOf(this.state);
+    return geometry.kind === 'blank' ? undefined : pictureSize(geometry);
+  }
+
   private resize(g: Geometry): void {
     if (g.kind === 'blank') return;
-    const width = g.kind === 'text' ? g.columns * g.cellWidth : g.width;
-    const height = g.kind === 'text' ? g.rows * g.cellHeight : g.height;
+    const { width, height } = pictureSize(g);
     if (width * height !== this.pixels.length) this.pixels = new Uint32Array(width * height);
     this.width = width;
     this.height = height;
@@ -69,6 +73,11 @@ export class VgaScreen implements Screen {
       if (dirty === undefined || touches(dirty, line.from, length)) painter.paint(line, this.pixels);
     }
   }
+}
+
+function pictureSize(g: Exclude<Geometry, { kind: 'blank' }>): { width: number; height: number } {
+  if (g.kind === 'graphics') return { width: g.width, height: g.height };
+  return { width: g.columns * g.cellWidth, height: g.rows * g.cellHeight };
 }
 
 function touches(dirty: Uint32Array, from: number, length: number): boolean {

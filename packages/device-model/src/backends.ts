@@ -132,6 +132,8 @@ export interface Screen {
   text(): TextScreen | undefined;
   /** Pixels of any mode as RGBA. */
   image(): { readonly width: number; readonly height: number; readonly rgba: Uint8Array };
+  /** Of the picture, in pixels, without drawing it; undefined while the screen is off. */
+  size(): { readonly width: number; readonly height: number } | undefined;
 }
 
 export interface TextScreen {

@@ -22,9 +22,15 @@ export interface ConsoleHost {
   quit(): void;
   /** One line for people. */
   note(line: string): void;
+  /** A page of the display; undefined: there is no display that has some. */
+  readonly page: ((name: string) => HostCharacter) | undefined;
 }
 
 type OpenSpec = Exclude<CharacterSpec, { kind: 'none' | 'chardev' }>;
+
+/** What a page of the display is called. */
+const PAGE_NAMES: Readonly<Record<string, string>> = { '-monitor': 'compat_monitor0', '-debugcon': 'debugcon', '-qmp': 'qmp' };
+const pageName = (who: string): string => PAGE_NAMES[who] ?? who.replace(/^-/, '').replace(/ (?=\d)/, '');
 
 /**
  * Opens what `-serial`, `-parallel`, `-debugcon`, `-qmp`, `-monitor` and `-chardev` name, in that order. Where one is shared (`mon:stdio`, `mux=on`), the monitor
@@ -38,7 +44,14 @@ export async function openConsoles(options: RunOptions, host: ConsoleHost): Prom
   let terminalUser: string | undefined;
 
   async function open(spec: OpenSpec, who: string): Promise<HostCharacter> {
+    if (spec.kind === 'vc') {
+      if (!host.page) throw new UsageError(`${who} vc: expected -display curses, too; nothing shows consoles here`);
+      const page = host.page(pageName(who));
+      opened.push(page);
+      return page;
+    }
     if (spec.kind === 'stdio') {
+      if (host.page) throw new UsageError(`${who}: stdio is in use by -display curses; expected vc (Alt-2, Alt-3, ...)`);
       if (terminalUser !== undefined)
         throw new UsageError(
           `${who}: stdio is in use by ${terminalUser}; share it with mon:stdio or -chardev stdio,id=ID,mux=on`,
@@ -86,6 +99,7 @@ export async function openConsoles(options: RunOptions, host: ConsoleHost): Prom
   try {
     const specs = [...options.serial];
     if (specs.length === 0 && options.noGraphic && !options.noDefaults) specs.push({ kind: 'stdio', mux: true });
+    if (specs.length === 0 && host.page && !options.noDefaults) specs.push({ kind: 'vc' });
     const serial: (CharacterBackend | undefined)[] = [];
     for (const [i, spec] of specs.entries()) serial.push(await user(spec, `-serial ${i}`));
     const parallel: (CharacterBackend | undefined)[] = [];
@@ -97,10 +111,11 @@ export async function openConsoles(options: RunOptions, host: ConsoleHost): Prom
       if (backend) qmp.push(backend);
     }
     let monitor: Consoles['monitor'];
-    if (options.monitor) {
+    const wanted = options.monitor ?? (host.page && !options.noDefaults ? ({ kind: 'vc' } as const) : undefined);
+    if (wanted) {
       const before = muxes.size;
-      const backend = await user(options.monitor, '-monitor');
-      const alone = muxes.size !== before || options.monitor.kind !== 'chardev';
+      const backend = await user(wanted, '-monitor');
+      const alone = muxes.size !== before || wanted.kind !== 'chardev';
       if (backend) monitor = { backend, greet: alone };
     } else {
       const shared = muxes.values().next();

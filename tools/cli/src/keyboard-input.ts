@@ -1,9 +1,15 @@
 import type { Clock, InputSource, PointerEvent } from '@pagurus/device-model';
 
-/** Keys for a guest from the monitor; what a window would be elsewhere. */
+/** Keys typed at most ahead of the guest; what comes then is lost, as on a real keyboard. */
+const STROKES_MOST = 1024;
+/** Of the guest's time, between two strokes: an i8042 takes few bytes at once. */
+const STROKE_NANOSECONDS = 10_000_000n;
+
+/** Keys and pointer for a guest, from the monitor and the display. */
 export class KeyboardInput implements InputSource {
   private readonly keys: ((qcode: string, down: boolean) => void)[] = [];
   private readonly pointers: ((event: PointerEvent) => void)[] = [];
+  private readonly strokes: (readonly string[])[] = [];
 
   onKey(handler: (qcode: string, down: boolean) => void): void {
     this.keys.push(handler);
@@ -20,6 +26,25 @@ export class KeyboardInput implements InputSource {
       for (const name of names.toReversed()) this.key(name, false);
     });
     timer.arm(clock.now() + BigInt(hold) * 1_000_000n);
+  }
+
+  /** Presses and releases keys together, after what was typed before. */
+  type(names: readonly string[], clock: Clock): void {
+    if (this.strokes.length >= STROKES_MOST) return;
+    this.strokes.push(names);
+    if (this.strokes.length > 1) return;
+    const timer = clock.timer(() => {
+      const stroke = this.strokes[0] ?? [];
+      for (const name of stroke) this.key(name, true);
+      for (const name of stroke.toReversed()) this.key(name, false);
+      this.strokes.shift();
+      if (this.strokes.length > 0) timer.arm(clock.now() + STROKE_NANOSECONDS);
+    });
+    timer.arm(clock.now());
+  }
+
+  point(event: PointerEvent): void {
+    for (const handler of this.pointers) handler(event);
   }
 
   private key(name: string, down: boolean): void {

@@ -115,7 +115,7 @@ describe('options of pagurus run', () => {
     ['-smp x', /^-smp x: /],
     ['-accel kvm', '-accel kvm: expected tcg'],
     ['-target arm', 'expected i386 or x86_64'],
-    ['-display gtk', '-display gtk: expected none'],
+    ['-display gtk', '-display gtk: expected none or curses'],
     ['-vga cirrus', '-vga cirrus: expected std or none'],
     ['-net user', '-net user: expected none'],
     ['-s', '-s: Pagurus has a gdb server not yet'],

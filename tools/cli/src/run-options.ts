@@ -47,6 +47,7 @@ export interface RunOptions {
   noDefaults: boolean;
   noGraphic: boolean;
   vga: 'none' | 'std' | undefined;
+  display: 'none' | 'curses';
   serial: CharacterSpec[];
   parallel: CharacterSpec[];
   /** `-qmp`, and `-mon mode=control`. */
@@ -126,7 +127,12 @@ export const OPTION_TABLE: readonly OptionRow[] = [
   { names: ['global'], value: 'TYPE.PROP=VALUE', help: 'set a property of all devices of a type', apply: globalProperty },
   { names: ['nodefaults'], help: 'without the default devices', apply: (o) => (o.noDefaults = true) },
   { names: ['nographic'], help: 'no window; first serial port and monitor on the terminal', apply: (o) => (o.noGraphic = true) },
-  { names: ['display'], value: 'none', help: 'there is no window', apply: display },
+  {
+    names: ['display'],
+    value: 'none|curses',
+    help: 'curses: text screen, monitor and serial port on the terminal (Alt-1, Alt-2, ...)',
+    apply: display,
+  },
   { names: ['vga'], value: 'std|none', help: 'display adapter', apply: vga },
   {
     names: ['serial'],
@@ -278,6 +284,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions {
     noDefaults: false,
     noGraphic: false,
     vga: undefined,
+    display: 'none',
     serial: [],
     parallel: [],
     qmp: [],
@@ -336,7 +343,7 @@ export function runHelp(): string {
   });
   return `pagurus run [OPTION]...   runs a machine; QEMU's options with QEMU's meaning\n\n${lines.join('\n')}
 
-CHAR is one of none, null, stdio, mon:stdio, file:PATH, pipe:PATH, tcp:HOST:PORT[,server=on][,wait=off], unix:PATH[,...], chardev:ID.
+CHAR is one of none, null, stdio, vc, mon:stdio, file:PATH, pipe:PATH, tcp:HOST:PORT[,server=on][,wait=off], unix:PATH[,...], chardev:ID.
 On mon:stdio: Ctrl-A x ends, Ctrl-A c goes to the monitor and back, Ctrl-A h helps.`;
 }
 
@@ -432,8 +439,10 @@ function globalProperty(options: RunOptions, value: string): void {
   options.globals.push({ driver, property, value: text });
 }
 
-function display(_options: RunOptions, value: string): void {
-  if (value !== 'none') throw new UsageError(`-display ${value}: expected none; Pagurus opens no window here`);
+function display(options: RunOptions, value: string): void {
+  if (value !== 'none' && value !== 'curses')
+    throw new UsageError(`-display ${value}: expected none or curses; Pagurus opens no window here`);
+  options.display = value;
 }
 
 function vga(options: RunOptions, value: string): void {

@@ -21,6 +21,7 @@ import {
 import { drivesOfNodes } from './block-nodes.js';
 import { type Consoles, openConsoles } from './consoles.js';
 import { debugHelp, watchCpu } from './debug-log.js';
+import { CursesDisplay } from './display.js';
 import { Drives } from './drives.js';
 import { type EventLog, openEvents, silentEvents } from './event-log.js';
 import { EXIT_CODES, SIGNAL_CODE } from './exit-codes.js';
@@ -54,7 +55,8 @@ const NETWORK_ROMS: Readonly<Record<string, readonly string[]>> = {
  * @returns the exit code.
  * @throws {UsageError} and other errors of one line for anything that cannot be; nothing has run then, nothing is left open.
  */
-export async function runCommand(args: readonly string[], host: CommandHost): Promise<number> {
+export async function runCommand(args: readonly string[], commandHost: CommandHost): Promise<number> {
+  let host = commandHost;
   const options = parseRunOptions(args);
   if (options.list) {
     await printList(options.list, options, host);
@@ -64,14 +66,23 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
   let run: Run | undefined;
   const hangUp = (): void => run?.finish(SIGNAL_CODE + SIGNALS.SIGHUP);
   const events = options.events === undefined ? silentEvents : openEvents(options.events, hangUp);
-  const consoles = await openConsoles(options, { quit: () => run?.finish(EXIT_CODES.OK), note: (line) => host.error(line) });
+  if (options.display === 'curses' && options.noGraphic)
+    throw new UsageError('-nographic: not together with -display curses; Alt-2 and Alt-3 are monitor and serial port there');
+  const keyboard = new KeyboardInput();
+  const display = options.display === 'curses' ? await CursesDisplay.create(keyboard) : undefined;
+  if (display) host = { ...commandHost, error: (line) => display.note(line) };
+  let consoles: Consoles | undefined;
   let networks: Networks | undefined;
   let drives: Drives | undefined;
   try {
+    consoles = await openConsoles(options, {
+      quit: () => run?.finish(EXIT_CODES.OK),
+      note: (line) => host.error(line),
+      page: display && ((name) => display.page(name)),
+    });
     const plan = networkPlan(options, type.name === 'isapc' ? 'ne2k_isa' : 'e1000');
     networks = await openNetworks(plan.netdevs);
     drives = await openDrives(options, host);
-    const keyboard = new KeyboardInput();
     const config = machineConfig(
       { ...options, devices: [...plan.devices] },
       type,
@@ -81,6 +92,7 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
     const cpuModule = await loadCpuModule();
     const machine = await createMachine(type, config, { cpuModule });
     machine.events.push({ state: (state) => networks?.setRunning(state === 'running') });
+    display?.open(machine);
     run = new Run(machine, cpuModule, options, consoles, drives, keyboard, events, host);
     const watch = watchCpu(machine, cpuModule, options.debug, (message, differs) => {
       host.error(message);
@@ -94,7 +106,8 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
   } finally {
     await drives?.close();
     networks?.close();
-    await consoles.close();
+    await consoles?.close();
+    for (const line of display?.close() ?? []) commandHost.error(line);
   }
 }
 
@@ -239,7 +252,8 @@ class Run {
     private readonly events: EventLog,
     private readonly host: CommandHost,
   ) {
-    const bar = migrationBar(process.stderr);
+    // A display has the terminal for itself.
+    const bar = options.display === 'curses' ? () => {} : migrationBar(process.stderr);
     this.autostart = !options.startStopped;
     this.migration = new MigrationController(machine, {
       ...(options.uuid ? { uuid: formatUuid(options.uuid) } : {}),

@@ -20,11 +20,11 @@ export interface OpenCharacterOptions {
 }
 
 /**
- * Opens a character backend. `none` and `chardev` are the caller's business.
+ * Opens a character backend. `none`, `chardev` and `vc` are the caller's business.
  * @throws {HostError} for files, pipes and sockets that cannot be opened.
  */
 export async function openCharacter(
-  spec: Exclude<CharacterSpec, { kind: 'none' | 'chardev' }>,
+  spec: Exclude<CharacterSpec, { kind: 'none' | 'chardev' | 'vc' }>,
   options: OpenCharacterOptions,
 ): Promise<HostCharacter> {
   switch (spec.kind) {

@@ -7,6 +7,8 @@ import { NamedOptions, splitCommas } from '../options.js';
 export type CharacterSpec =
   | { readonly kind: 'none' }
   | { readonly kind: 'null' }
+  /** A page of the display that shows consoles (`-display curses`). */
+  | { readonly kind: 'vc' }
   /** `mux`: shared with others, Ctrl-A escapes (`mon:stdio`, `mux=on`). */
   | { readonly kind: 'stdio'; readonly mux: boolean; readonly signal?: boolean }
   | { readonly kind: 'file'; readonly path: string; readonly append: boolean; readonly mux: boolean }
@@ -25,7 +27,7 @@ export type CharacterSpec =
   | { readonly kind: 'chardev'; readonly id: string };
 
 const SHORT =
-  'none, null, stdio, mon:stdio, file:PATH, pipe:PATH, tcp:HOST:PORT[,server=on][,wait=off], unix:PATH[,server=on][,wait=off] or chardev:ID';
+  'none, null, stdio, vc, mon:stdio, file:PATH, pipe:PATH, tcp:HOST:PORT[,server=on][,wait=off], unix:PATH[,server=on][,wait=off] or chardev:ID';
 const LONG = 'null, stdio, file, pipe, ringbuf or socket';
 const RING_SIZE = 65536;
 const RING_MOST = 1 << 28;
@@ -69,11 +71,13 @@ export function parseCharacter(text: string, option: string): CharacterSpec {
       return { kind: 'none' };
     case 'null':
       return { kind: 'null' };
+    case 'vc':
+      return { kind: 'vc' };
     case 'stdio':
       return { kind: 'stdio', mux: false };
     case 'mon:': {
       const spec = parseCharacter(rest, option);
-      if (spec.kind === 'none' || spec.kind === 'null' || spec.kind === 'chardev')
+      if (spec.kind === 'none' || spec.kind === 'null' || spec.kind === 'vc' || spec.kind === 'chardev')
         throw new HostError('syntax', `${what}: expected mon:stdio or mon: and another console`);
       return { ...spec, mux: true };
     }
@@ -99,7 +103,6 @@ export function parseCharacter(text: string, option: string): CharacterSpec {
       const { host, port } = parseHostPort(place, (expected) => options.fail(`expected tcp:HOST:PORT, ${expected}`));
       return { kind: 'socket', uri: { transport: 'tcp', host, port }, ...flags, mux: false };
     }
-    case 'vc':
     case 'vc:':
     case 'pty':
     case 'telnet:':

@@ -19,6 +19,7 @@ export function fakeTarget(change: Partial<MonitorTarget> = {}): MonitorTarget &
       cursor: { column: 1, row: 1 },
     }),
     image: () => ({ width: 2, height: 1, rgba: Uint8Array.of(255, 0, 0, 255, 0, 0, 255, 255) }),
+    size: () => ({ width: 2, height: 1 }),
   };
   return {
     calls,
