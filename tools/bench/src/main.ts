@@ -3,6 +3,7 @@ import { createMachine } from 'pagurus';
 import { cpuLoops } from './cpu-loops.js';
 import { geometricMean, guestSuite } from './guest-suite.js';
 import { exitsPerSecond, migrationPause, seabiosBoot, wasmSize } from './machine-suite.js';
+import { screenSuite } from './screen-suite.js';
 import { OPERATIONS, vmstateSuite } from './vmstate-suite.js';
 
 const { positionals, values: options } = parseArgs({
@@ -45,6 +46,10 @@ const SUITES: Record<string, () => Promise<void>> = {
       `${move.pause.toFixed(1)} ms`,
       `${move.megabytes.toFixed(1)} MB, ${move.rounds} rounds, ${move.milliseconds.toFixed(0)} ms in all`,
     );
+  },
+  async screen() {
+    for (const { mode, changed, updatesPerSecond } of await screenSuite())
+      row(`screen ${mode}, ${changed} changed`, `${updatesPerSecond.toFixed(0)} updates/s`);
   },
   async vmstate() {
     const machine = await createMachine('pc-i440fx-7.2', {

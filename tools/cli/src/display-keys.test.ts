@@ -32,6 +32,7 @@ describe('keys of a terminal', () => {
     ['\x1c', 'ctrl-backslash'],
     ['\x1d', 'ctrl-bracket_right'],
     ['\x1bx', 'alt-x'],
+    ['\x1b\x1b', 'esc'],
     ['\x1b[A', 'up'],
     ['\x1b[1;5C', 'ctrl-right'],
     ['\x1b[5~', 'pgup'],

@@ -61,7 +61,8 @@ const NAMED: Readonly<Record<string, string>> = {
  */
 export function pressedKeys(key: Key): readonly string[] | undefined {
   const { sequence = '', name } = key;
-  const alt = key.meta ? ['alt'] : [];
+  // Escape twice is no Alt with Escape.
+  const alt = key.meta && name !== 'escape' ? ['alt'] : [];
   const last = sequence.at(-1) ?? '';
   if (CONTROLS[last] !== undefined) return ['ctrl', ...alt, CONTROLS[last]];
   const named = name === undefined ? undefined : NAMED[name];

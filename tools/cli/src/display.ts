@@ -1,4 +1,5 @@
-import { emitKeypressEvents, type Key } from 'node:readline';
+import { createInterface, emitKeypressEvents, type Key } from 'node:readline';
+import { PassThrough } from 'node:stream';
 import type { TextScreen } from '@pagurus/device-model';
 import type { HostCharacter } from '@pagurus/host-node';
 import type { Machine } from '@pagurus/machine';
@@ -11,6 +12,8 @@ import { UsageError } from './usage-error.js';
 const MONITOR = 'compat_monitor0';
 /** Milliseconds between two looks at the guest's screen. */
 const REFRESH = 40;
+/** Milliseconds after which an Escape is one, not the beginning of what a terminal sends for another key. */
+const ESCAPE_DELAY = 30;
 
 /**
  * `-display curses`: the guest's text screen in the terminal, keys typed there are the guest's. Alt-1 is the screen; Alt-2 and on are the
@@ -65,7 +68,9 @@ export class CursesDisplay {
     this.machine = machine;
     this.canvas = new this.libraries.canvas(this.libraries.kit, () => this.resized());
     process.on('exit', this.restore);
-    emitKeypressEvents(process.stdin);
+    // The interface only says how long to wait.
+    const patience = createInterface({ input: new PassThrough(), escapeCodeTimeout: ESCAPE_DELAY });
+    emitKeypressEvents(process.stdin, patience);
     process.stdin.setRawMode(true);
     process.stdin.on('keypress', this.key).resume();
     this.resized();

@@ -5,10 +5,17 @@ const STROKES_MOST = 1024;
 /** Of the guest's time, between two strokes: an i8042 takes few bytes at once. */
 const STROKE_NANOSECONDS = 10_000_000n;
 
+const BUTTONS = [
+  [1, 'left'],
+  [2, 'right'],
+  [4, 'middle'],
+] as const;
+
 /** Keys and pointer for a guest, from the monitor and the display. */
 export class KeyboardInput implements InputSource {
   private readonly keys: ((qcode: string, down: boolean) => void)[] = [];
   private readonly pointers: ((event: PointerEvent) => void)[] = [];
+  private buttons = 0;
   private readonly strokes: (readonly string[])[] = [];
 
   onKey(handler: (qcode: string, down: boolean) => void): void {
@@ -45,6 +52,15 @@ export class KeyboardInput implements InputSource {
 
   point(event: PointerEvent): void {
     for (const handler of this.pointers) handler(event);
+  }
+
+  /** Which mouse buttons are held from now on: 1 left, 2 right, 4 middle. */
+  hold(state: number): void {
+    for (const [bit, button] of BUTTONS) {
+      const down = (state & bit) !== 0;
+      if (down !== ((this.buttons & bit) !== 0)) this.point({ kind: 'button', button, down });
+    }
+    this.buttons = state;
   }
 
   private key(name: string, down: boolean): void {

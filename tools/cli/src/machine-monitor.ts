@@ -35,6 +35,8 @@ export interface MachineMonitorOptions {
   readonly uuid?: string | undefined;
   /** Whether a machine that waits for a stream starts when it is in, if it ran when it was sent. */
   setAutostart(on: boolean): void;
+  /** Lines of `info network`. */
+  networks?(): readonly string[];
   quit(): void;
   /** Told after the power button was pressed. */
   poweredDown?(): void;
@@ -171,6 +173,20 @@ export class MachineMonitor implements MonitorTarget {
   sendKeys(names: readonly string[], hold: number): void {
     this.options.keyboard.press(names, hold, this.machine.clock);
     this.machine.wake();
+  }
+
+  moveMouse(dx: number, dy: number, dz: number): void {
+    this.options.keyboard.point({ kind: 'move', dx, dy, dz });
+    this.machine.wake();
+  }
+
+  setMouseButtons(state: number): void {
+    this.options.keyboard.hold(state);
+    this.machine.wake();
+  }
+
+  networks(): readonly string[] {
+    return this.options.networks?.() ?? [];
   }
 
   screen(): Screen | undefined {

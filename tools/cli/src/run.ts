@@ -93,7 +93,7 @@ export async function runCommand(args: readonly string[], commandHost: CommandHo
     const machine = await createMachine(type, config, { cpuModule });
     machine.events.push({ state: (state) => networks?.setRunning(state === 'running') });
     display?.open(machine);
-    run = new Run(machine, cpuModule, options, consoles, drives, keyboard, events, host);
+    run = new Run(machine, cpuModule, options, consoles, drives, networks, keyboard, events, host);
     const watch = watchCpu(machine, cpuModule, options.debug, (message, differs) => {
       host.error(message);
       run?.finish(differs ? EXIT_CODES.FAILED : EXIT_CODES.OK);
@@ -248,6 +248,7 @@ class Run {
     private readonly options: RunOptions,
     private readonly consoles: Consoles,
     private readonly drives: Drives,
+    private readonly networks: Networks,
     private readonly keyboard: KeyboardInput,
     private readonly events: EventLog,
     private readonly host: CommandHost,
@@ -329,6 +330,7 @@ class Run {
   /** Only when the machine stands as the command line wants it. */
   private openMonitor(): void {
     const { machine, migration, keyboard, drives, options, consoles } = this;
+    const networks = (): string[] => this.networks.describe();
     if (!consoles.monitor && consoles.qmp.length === 0) return;
     const uuid = options.uuid && formatUuid(options.uuid);
     const poweredDown = (): void => this.tell('POWERDOWN');
@@ -342,6 +344,7 @@ class Run {
         migration,
         keyboard,
         drives,
+        networks,
         version: VERSION,
         name: options.name,
         uuid,

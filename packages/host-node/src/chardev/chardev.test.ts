@@ -394,7 +394,7 @@ describe('character texts', () => {
     ['tcp:x', /expected tcp:HOST:PORT, a port/],
     ['tcp:h:1,server=maybe', /'server=maybe': expected on or off/],
     ['tcp:h:1,colour=red', /unknown option 'colour'/],
-    ['vc', /not something this host has/],
+    ['vc:80x25', /not something this host has/],
     ['telnet:localhost:1', /not something this host has/],
     ['tcp:h:1,telnet=on', /'telnet' is not available/],
     ['tcp:h:1,server=on,reconnect=3', /for clients/],

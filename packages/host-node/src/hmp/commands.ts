@@ -57,6 +57,13 @@ function sendKey(target: MonitorTarget, args: readonly string[]): undefined {
   target.sendKeys(names, hold);
 }
 
+function mouseNumber(command: string, text: string | undefined): number {
+  const value = Number(text ?? 0);
+  if (!Number.isInteger(value) || Math.abs(value) > 0x7fff)
+    throw new HostError('syntax', `${command}: '${text}': expected a whole number`);
+  return value;
+}
+
 export const COMMANDS: readonly MonitorCommand[] = [
   { name: 'help', aliases: ['?'], usage: '[COMMAND]', help: 'this list', run: (_target, args) => helpText(args) },
   {
@@ -131,6 +138,30 @@ export const COMMANDS: readonly MonitorCommand[] = [
     usage: 'KEYS [MILLISECONDS]',
     help: 'press keys together, e.g. ctrl-alt-delete',
     run: sendKey,
+  },
+  {
+    name: 'mouse_move',
+    usage: 'DX DY [DZ]',
+    help: 'move the mouse; DZ turns its wheel, away from the user if positive',
+    run(target, args) {
+      arity('mouse_move', args, 2, 3);
+      const [dx = 0, dy = 0, dz = 0] = [0, 1, 2].map((i) => mouseNumber('mouse_move', args[i]));
+      // QEMU turns the wheel by one, whatever the number.
+      target.moveMouse(dx, dy, dz === 0 ? 0 : -Math.sign(dz));
+      return undefined;
+    },
+  },
+  {
+    name: 'mouse_button',
+    usage: 'STATE',
+    help: 'hold mouse buttons: 1 left, 2 right, 4 middle, or a sum; 0 releases',
+    run(target, args) {
+      arity('mouse_button', args, 1);
+      const state = mouseNumber('mouse_button', args[0]);
+      if (state < 0 || state > 7) throw new HostError('syntax', `mouse_button: '${args[0]}': expected 0 to 7`);
+      target.setMouseButtons(state);
+      return undefined;
+    },
   },
   {
     name: 'screendump',

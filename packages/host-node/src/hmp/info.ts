@@ -132,6 +132,7 @@ export const INFO: readonly { readonly name: string; readonly help: string; text
       return functions ? pciText(functions) : 'PCI not supported';
     },
   },
+  { name: 'network', help: 'networks (-netdev, -nic)', text: (target) => target.networks().join('\n') },
   { name: 'pic', help: 'interrupt controllers', text: (target) => target.pic().join('\n') },
   { name: 'roms', help: 'ROM images', text: (target) => romsText(target.roms()) },
   {

@@ -43,7 +43,13 @@ export interface MonitorTarget {
   readonly keyNames: readonly string[];
   /** Presses the keys in order and releases them in reverse order after `hold` milliseconds. */
   sendKeys(names: readonly string[], hold: number): void;
+  /** Moves the mouse: right, down, and its wheel towards the user. */
+  moveMouse(dx: number, dy: number, dz: number): void;
+  /** Which buttons are held from now on: 1 left, 2 right, 4 middle. */
+  setMouseButtons(state: number): void;
   screen(): Screen | undefined;
+  /** One line for each network. */
+  networks(): readonly string[];
 
   /** Reads guest memory as the CPU would see it now, without side effects. */
   readMemory(kind: 'physical' | 'virtual', address: bigint, length: number): Uint8Array;

@@ -60,7 +60,10 @@ export function fakeTarget(change: Partial<MonitorTarget> = {}): MonitorTarget &
     roms: () => [{ address: 0xfffc0000n, length: 0x40000, name: 'bios-256k.bin' }],
     keyNames: ['ctrl', 'alt', 'delete', 'less', 'a'],
     sendKeys: (names, hold) => void calls.push(`keys ${names.join('+')} ${hold}`),
+    moveMouse: call('mouse'),
+    setMouseButtons: call('buttons'),
     screen: () => screen,
+    networks: () => ['net0: user'],
     readMemory: (kind, address, length) => {
       calls.push(`read ${kind} ${address} ${length}`);
       return Uint8Array.from({ length }, (_, i) => (Number(address) + i) & 0xff);

@@ -29,6 +29,7 @@ const TABLES_ROOM = 0x30000;
 /** Header offsets and bits. [BOOT] The Linux/x86 Boot Protocol, "The Real-Mode Kernel Header" */
 const HEADER = {
   SETUP_SECTORS: 0x1f1,
+  VIDEO_MODE: 0x1fa,
   VERSION: 0x206,
   LOADER: 0x210,
   FLAGS: 0x211,
@@ -65,6 +66,8 @@ export function offerKernel(composer: Composer, fwCfg: FwCfgService, layout: Mem
   const out = new DataView(setup.buffer);
   setup[HEADER.LOADER] = QEMU_LOADER;
   setup[HEADER.FLAGS] = setup[HEADER.FLAGS]! | CAN_USE_HEAP;
+  const mode = videoMode(commandLine);
+  if (mode !== undefined) out.setUint16(HEADER.VIDEO_MODE, mode, true);
   out.setUint16(HEADER.HEAP_END, ADDRESS.COMMAND_LINE - ADDRESS.SETUP - SECTOR, true);
   out.setUint32(HEADER.COMMAND_LINE, ADDRESS.COMMAND_LINE, true);
   const most = header.getUint32(HEADER.INITRD_MOST, true);
@@ -99,4 +102,17 @@ export function offerKernel(composer: Composer, fwCfg: FwCfgService, layout: Mem
   fwCfg.addFile(`genroms/${name}`, linuxRom());
   // Before any disk.
   fwCfg.addFile('bootorder', new TextEncoder().encode(`/rom@genroms/${name}\0`));
+}
+
+const VIDEO_MODES: Readonly<Record<string, number>> = { normal: 0xffff, ext: 0xfffe, ask: 0xfffd };
+
+/** `vga=MODE`, which the set-up code sets before anybody reads the command line. [BOOT] "Special Command Line Options" */
+export function videoMode(commandLine: string): number | undefined {
+  const text = commandLine
+    .split(/\s+/)
+    .findLast((word) => word.startsWith('vga='))
+    ?.slice('vga='.length);
+  if (text === undefined) return undefined;
+  const value = VIDEO_MODES[text] ?? (/^(0x[\da-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN);
+  return value <= 0xffff ? value : undefined;
 }
