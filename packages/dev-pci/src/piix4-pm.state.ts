@@ -2,6 +2,7 @@ import { NEVER } from '@pagurus/device-model';
 import { type Description, fieldsOf, vmstate } from '@pagurus/vmstate';
 import { type AcpiPmState, GpeState, gpeVmState } from './acpi-pm.state.js';
 import { CpuHotplugState, cpuHotplugVmState } from './cpu-hotplug.state.js';
+import { MemoryHotplugState, memoryHotplugVmState } from './memory-hotplug.state.js';
 import { PciDeviceState } from './pci-device.state.js';
 import { busStatusVmState, newBusStatus, type PciHotplugState, rootStatusVmState, SlotStatus } from './pci-hotplug.state.js';
 import { type SmbusHostState, smbusHostVmState } from './smbus-host.state.js';
@@ -10,25 +11,6 @@ import { type SmbusHostState, smbusHostVmState } from './smbus-host.state.js';
 export class ApmState {
   control = 0;
   status = 0;
-}
-
-/** A slot for a memory module. */
-export class MemorySlotState {
-  enabled = false;
-  inserting = false;
-  ostEvent = 0;
-  ostStatus = 0;
-}
-
-/** Most slots that QEMU's `-m slots=` takes. */
-const MOST_MEMORY_SLOTS = 256;
-
-/** Memory hotplug without any slot: its registers do not exist, its selector is sent all the same. */
-export class MemoryHotplugState {
-  selector = 0;
-  readonly slots: MemorySlotState[] = [];
-  /** Configuration, not sent: both ends have the same. */
-  readonly slotCount: number = 0;
 }
 
 export class Piix4PmState implements AcpiPmState, PciHotplugState {
@@ -45,12 +27,13 @@ export class Piix4PmState implements AcpiPmState, PciHotplugState {
   readonly busStatus: SlotStatus[] = newBusStatus();
   readonly rootStatus = new SlotStatus();
   acpiIndex = 0;
-  readonly memoryHotplug = new MemoryHotplugState();
+  readonly memoryHotplug: MemoryHotplugState;
   cpuHotplugLegacy = true;
   readonly cpuHotplug: CpuHotplugState;
 
-  constructor(smbus: SmbusHostState, cpuCount: number) {
+  constructor(smbus: SmbusHostState, cpuCount: number, memorySlots = 0) {
     this.smbus = smbus;
+    this.memoryHotplug = new MemoryHotplugState(memorySlots);
     this.cpuHotplug = new CpuHotplugState(cpuCount);
   }
 }
@@ -65,32 +48,6 @@ export interface Piix4PmLayout {
 
 const a = fieldsOf<ApmState>();
 const apm = vmstate<ApmState>({ name: 'APM State', version: 1, fields: [a.u8('control', 'apmc'), a.u8('status', 'apms')] });
-
-const m = fieldsOf<MemoryHotplugState>();
-const d = fieldsOf<MemorySlotState>();
-const memorySlot = vmstate<MemorySlotState>({
-  name: 'memory hotplug device state',
-  version: 1,
-  fields: [
-    d.bool('enabled', 'is_enabled'),
-    d.bool('inserting', 'is_inserting'),
-    d.u32('ostEvent', 'ost_event'),
-    d.u32('ostStatus', 'ost_status'),
-  ],
-});
-const memory = vmstate<MemoryHotplugState>({
-  name: 'memory hotplug state',
-  version: 1,
-  fields: [
-    m.u32('selector'),
-    m.varStructArray('slots', 'devs', memorySlot, {
-      count: 'slotCount',
-      max: MOST_MEMORY_SLOTS,
-      create: () => new MemorySlotState(),
-    }),
-  ],
-  derived: ['slotCount'],
-});
 
 const f = fieldsOf<Piix4PmState>();
 
@@ -111,7 +68,7 @@ export function piix4PmVmState(pci: Description<PciDeviceState>, layout: Piix4Pm
     name: 'piix4_pm/memhp',
     version: 1,
     needed: () => layout.memoryHotplug,
-    fields: [f.struct('memoryHotplug', 'acpi_memory_hotplug', memory, { since: 1 })],
+    fields: [f.struct('memoryHotplug', 'acpi_memory_hotplug', memoryHotplugVmState, { since: 1 })],
   });
   return vmstate<Piix4PmState>({
     name: 'piix4_pm',

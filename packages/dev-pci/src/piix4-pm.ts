@@ -1,10 +1,12 @@
-import { type Device, defineDevice, type IoRegion, section } from '@pagurus/device-model';
+import { type Device, defineDevice, type IoRegion, PropertyError, section } from '@pagurus/device-model';
 import { AcpiPm } from './acpi-pm.js';
 import { overlaps, readConfig, writeConfig } from './config-space.js';
 import { CpuHotplug, type CpuTopology, ONE_CPU } from './cpu-hotplug.js';
 import { PciFunction } from './function.js';
 import { I2cBus } from './i2c.js';
 import { i2cBusVmState } from './i2c.state.js';
+import { MEMORY_HOTPLUG, MemoryHotplug, type MemorySlotsService } from './memory-hotplug.js';
+import { MOST_MEMORY_SLOTS } from './memory-hotplug.state.js';
 import { PciHotplug, type PciHotplugService } from './pci-hotplug.js';
 import { type PciProperties, pciProperties } from './pci-properties.js';
 import {
@@ -45,10 +47,16 @@ export interface Piix4PmService {
   /** The bus that {@link smbusEeprom} devices sit on. */
   readonly smbus: I2cBus;
   readonly hotplug: PciHotplugService;
+  readonly memorySlots: MemorySlotsService;
   /** A general-purpose event of another device, by the bit of {@link GPE_EVENT}. */
   raiseEvent(bit: number): void;
   /** `system_powerdown`. */
   pressPowerButton(): void;
+}
+
+/** How many memory modules the machine has room for; backend `memory-slots`. */
+export interface MemorySlotCount {
+  readonly count: number;
 }
 
 /** Which ports have a device; backend `ports`. */
@@ -114,7 +122,14 @@ export const piix4Pm = defineDevice<Piix4PmProperties>({
     const smbus = new SmbusHost(i2c, ctx.log);
 
     // state
-    const state = new Piix4PmState(smbus.state, topology.apicIds.length);
+    const slots = ctx.backend<MemorySlotCount>('memory-slots')?.count ?? 0;
+    if (slots > MOST_MEMORY_SLOTS || (slots > 0 && !props.memoryHotplug))
+      throw new PropertyError(
+        'PIIX4_PM',
+        'memory-hotplug-support',
+        `${slots} memory slots: expected at most ${props.memoryHotplug ? MOST_MEMORY_SLOTS : 0}`,
+      );
+    const state = new Piix4PmState(smbus.state, topology.apicIds.length, slots);
     const pci = new PciFunction(ctx, state, {
       type: 'PIIX4_PM',
       vendorId: PIIX4_PM.VENDOR_ID,
@@ -135,6 +150,7 @@ export const piix4Pm = defineDevice<Piix4PmProperties>({
       { bridges: props.bridgeHotplug, root: props.rootHotplug, notify: notify(GPE_EVENT.PCI_HOTPLUG) },
       ctx.log,
     );
+    const memory = new MemoryHotplug(state.memoryHotplug, ctx.log, notify(GPE_EVENT.MEMORY_HOTPLUG));
     const cpus = new CpuHotplug(topology, state, ctx.log, showCpuRegisters);
 
     const add = (
@@ -161,6 +177,7 @@ export const piix4Pm = defineDevice<Piix4PmProperties>({
       ),
       add(GPE.PORT, GPE.LENGTH, acpi.generalEvents, 'acpi-gpe0'),
       add(PCI_HOTPLUG.PORT, PCI_HOTPLUG.LENGTH, hotplug.registers, 'acpi-pci-hotplug'),
+      ...(slots > 0 ? [add(MEMORY_HOTPLUG.PORT, MEMORY_HOTPLUG.LENGTH, memory.registers, 'acpi-mem-hotplug')] : []),
     ];
     powerOn();
 
@@ -219,6 +236,7 @@ export const piix4Pm = defineDevice<Piix4PmProperties>({
       services: {
         smbus: i2c,
         hotplug,
+        memorySlots: memory,
         raiseEvent: (bit) => acpi.raiseGeneral(bit),
         pressPowerButton: () => acpi.pressPowerButton(),
       } satisfies Piix4PmService,

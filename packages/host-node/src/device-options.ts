@@ -31,3 +31,18 @@ export function parseDeviceOptions(command: string, text: string): DeviceOptions
     properties: named.rest(),
   };
 }
+
+/** `memory-backend-ram,id=ID,size=SIZE` of `-object` and `object_add`: a number without a letter counts bytes. @throws {HostError} */
+export function parseMemoryObject(command: string, text: string): { readonly id: string; readonly size: number } {
+  const [kind = '', ...parts] = splitCommas(text);
+  const fail = (message: string): HostError => new HostError('syntax', `${command} ${text}: ${message}`);
+  if (kind.replace(/^qom-type=/, '') !== 'memory-backend-ram')
+    throw fail(`unknown object type '${kind}'; expected memory-backend-ram`);
+  const named = new NamedOptions(`${command} ${text}`, parts);
+  const id = named.text('id');
+  const size = named.size('size', 0);
+  named.done('id, size');
+  if (!id) throw fail('expected id=ID');
+  if (size <= 0 || size % 4096 !== 0) throw fail('expected size=SIZE in whole pages');
+  return { id, size };
+}

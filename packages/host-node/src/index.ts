@@ -3,7 +3,7 @@ export * from './channel/index.js';
 export * from './chardev/index.js';
 export * from './clock.js';
 export * from './cpu-module.js';
-export { type DeviceOptions, parseDeviceOptions } from './device-options.js';
+export { type DeviceOptions, parseDeviceOptions, parseMemoryObject } from './device-options.js';
 export * from './errors.js';
 export * from './hmp/index.js';
 export * from './migration-controller.js';

@@ -136,6 +136,8 @@ export class Composer {
   /** Called with each device that has left the running machine. */
   readonly deviceDeleted: ((device: ComposedDevice) => void)[] = [];
 
+  /** Backends that came later, by kind and id. */
+  private readonly objects = new Map<string, object>();
   private readonly buses: PlugBus[] = [];
   private readonly plugged = new Map<ComposedDevice, PlugBus>();
   private readonly holdings = new Map<Device, Holdings>();
@@ -238,6 +240,13 @@ export class Composer {
 
   offerBus(bus: PlugBus): void {
     this.buses.push(bus);
+  }
+
+  /** `object_add`: a backend that device properties may name from now on. @throws {MachineError} if there is one of that id. */
+  addBackend(kind: string, id: string, handle: object): void {
+    const key = `${kind}/${id}`;
+    if (this.objects.has(key) || this.config.backends?.[kind]?.[id]) throw new MachineError(`duplicate object id '${id}'`);
+    this.objects.set(key, handle);
   }
 
   /** `-device`. @throws {MachineError} for an unknown driver or bus, {@link PropertyError} for a place or property that cannot be. */
@@ -387,7 +396,10 @@ export class Composer {
       );
       const selected = key === undefined ? undefined : properties.values[key];
       if (typeof selected !== 'string' || selected === '') return undefined;
-      const handle = name === 'romfile' ? config.roms?.[selected] : config.backends?.[name]?.[selected];
+      const handle =
+        name === 'romfile'
+          ? config.roms?.[selected]
+          : (config.backends?.[name]?.[selected] ?? this.objects.get(`${name}/${selected}`));
       // A card's usual ROM may be left out (direct kernel boot needs none); what the user names must be there.
       if (!handle && name === 'romfile' && properties.sources[key!] === 'default') return undefined;
       if (!handle) throw new PropertyError(type.type, name, `no ${name} with id '${selected}'`);

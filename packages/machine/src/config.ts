@@ -54,6 +54,8 @@ export interface KernelOptions {
 export interface MachineConfig {
   /** Bytes of RAM (`-m`). */
   readonly memory?: number;
+  /** `-m slots=N,maxmem=BYTES`: room for memory modules. */
+  readonly memorySlots?: { readonly count: number; readonly maximum: number };
   /** `-cpu MODEL,+feature,-feature`. */
   readonly cpu?: string;
   /** Processors and their topology (`-smp`). Default: one. */

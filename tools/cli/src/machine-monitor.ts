@@ -103,6 +103,10 @@ export class MachineMonitor implements MonitorTarget {
     this.machine.wake();
   }
 
+  objectAdd({ id, size }: { readonly id: string; readonly size: number }): void {
+    this.machine.composer.addBackend('memdev', id, { size });
+  }
+
   deviceDel(id: string): void {
     this.refuseWhileMigrating('device_del');
     this.machine.composer.requestUnplug(id);

@@ -5,6 +5,7 @@ import {
   parseCharacter,
   parseChardev,
   parseDeviceOptions,
+  parseMemoryObject,
   parseNetdev,
   parseSize,
   splitCommas,
@@ -31,6 +32,9 @@ export interface RunOptions {
   cpu: string | undefined;
   /** Bytes. */
   memory: number | undefined;
+  memorySlots: { count: number; maximum: number } | undefined;
+  /** `-object memory-backend-ram`, by id: bytes. */
+  memoryObjects: Map<string, { size: number }>;
   smp: SmpOptions | undefined;
   kernel: string | undefined;
   initrd: string | undefined;
@@ -110,7 +114,12 @@ export const OPTION_TABLE: readonly OptionRow[] = [
     apply: target,
   },
   { names: ['cpu'], value: 'MODEL[,+F][,-F]', help: "CPU model and features; 'help' lists them", apply: cpu },
-  { names: ['m'], value: '[size=]SIZE', help: 'memory, in MiB or with K, M, G', apply: memory },
+  {
+    names: ['m'],
+    value: '[size=]SIZE[,slots=N,maxmem=SIZE]',
+    help: 'memory, in MiB or with K, M, G; room for memory modules',
+    apply: memory,
+  },
   {
     names: ['smp'],
     value: '[cpus=]N[,maxcpus=N][,sockets=N][,cores=N][,threads=N]',
@@ -123,6 +132,12 @@ export const OPTION_TABLE: readonly OptionRow[] = [
   { names: ['append'], value: 'TEXT', help: 'kernel command line', apply: (o, value) => (o.append = value) },
   { names: ['bios'], value: 'FILE', help: 'firmware; looked for in -L folders, too', apply: (o, value) => (o.bios = value) },
   { names: ['L'], value: 'FOLDER', help: 'look here for firmware and ROMs', apply: (o, value) => void o.dataFolders.push(value) },
+  {
+    names: ['object'],
+    value: 'memory-backend-ram,id=ID,size=SIZE',
+    help: 'memory for a module (-device pc-dimm,memdev=ID)',
+    apply: memoryObject,
+  },
   { names: ['device'], value: 'TYPE[,PROP=VALUE]...', help: "add a device; 'help' lists them", apply: device },
   { names: ['global'], value: 'TYPE.PROP=VALUE', help: 'set a property of all devices of a type', apply: globalProperty },
   { names: ['nodefaults'], help: 'without the default devices', apply: (o) => (o.noDefaults = true) },
@@ -270,6 +285,8 @@ export function parseRunOptions(args: readonly string[]): RunOptions {
     target: undefined,
     cpu: undefined,
     memory: undefined,
+    memorySlots: undefined,
+    memoryObjects: new Map(),
     smp: undefined,
     kernel: undefined,
     initrd: undefined,
@@ -376,11 +393,21 @@ function cpu(options: RunOptions, value: string): void {
 }
 
 function memory(options: RunOptions, value: string): void {
-  const [first = '', ...rest] = splitCommas(value);
-  if (rest.length > 0) throw new UsageError(`-m ${value}: expected a size only; slots and maxmem are not available`);
-  const size = parseSize(first.replace(/^size=/, ''), MIB);
-  if (size === undefined || size === 0) throw new UsageError(`-m ${value}: expected a size such as 64, 512M or 1G`);
-  options.memory = size;
+  const parts = splitCommas(value);
+  const named = new NamedOptions(`-m ${value}`, parts[0]?.includes('=') ? parts : [`size=${parts[0]}`, ...parts.slice(1)]);
+  const amount = (name: string): number | undefined => {
+    const text = named.text(name);
+    if (text === undefined) return undefined;
+    const size = parseSize(text, MIB);
+    if (size === undefined || size === 0) throw new UsageError(`-m ${value}: expected a size such as 64, 512M or 1G`);
+    return size;
+  };
+  const size = amount('size');
+  const [count, maximum] = [named.integer('slots', 0), amount('maxmem')];
+  named.done('size, slots, maxmem');
+  if (size !== undefined) options.memory = size;
+  if (count > 0 && maximum === undefined) throw new UsageError(`-m ${value}: slots without maxmem`);
+  if (maximum !== undefined) options.memorySlots = { count, maximum };
 }
 
 function smp(options: RunOptions, value: string): void {
@@ -424,6 +451,12 @@ function device(options: RunOptions, value: string): void {
     return;
   }
   options.devices.push(parseDeviceOptions('-device', value));
+}
+
+function memoryObject(options: RunOptions, value: string): void {
+  const { id, size } = parseMemoryObject('-object', value);
+  if (options.memoryObjects.has(id)) throw new UsageError(`-object ${value}: duplicate id '${id}'`);
+  options.memoryObjects.set(id, { size });
 }
 
 function globalProperty(options: RunOptions, value: string): void {

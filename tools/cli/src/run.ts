@@ -200,6 +200,7 @@ function machineConfig(
   }
   return {
     memory: options.memory,
+    memorySlots: options.memorySlots,
     smp: options.smp,
     cpu: options.cpu,
     target: options.target,
@@ -222,7 +223,7 @@ function machineConfig(
     ide: drives.ide,
     floppy: drives.floppy,
     hostWork: drives.activity,
-    backends: { chardev: chardevs, drive: drives.byId, netdev: networks.byId },
+    backends: { memdev: Object.fromEntries(options.memoryObjects), chardev: chardevs, drive: drives.byId, netdev: networks.byId },
     input: keyboard,
     hostClock: realTimeClock,
     log: (line) => host.error(line),

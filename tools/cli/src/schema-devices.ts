@@ -11,14 +11,17 @@ export type DeviceSections = readonly { readonly description: AnyDescription; re
 const NEWEST = machineTypes.find(({ version }) => version !== undefined)!.version!;
 const quiet = { write() {}, connect() {}, ready() {} };
 /** Devices that need a place of their own, or a property without a default. */
-const REQUIRED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+const REQUIRED: Readonly<Record<string, Readonly<Record<string, number | string>>>> = {
   'isa-parallel': { index: 0 },
   'isa-serial': { index: 1 },
   'pci-bridge': { chassis_nr: 1 },
+  'pc-dimm': { memdev: 'spare' },
 };
 
 /** Stand-ins for the host's side, and for places on buses that no device type has: nothing runs. */
 const drive = { readOnly: false, sectors: 2048, readNow: () => false };
+const memdev = { size: 2 ** 21 };
+const memory = () => ({ slots: { count: 1, find: () => 0 }, first: 2 ** 32, end: 2 ** 33, room: 2 ** 21, taken: [] });
 const slot = { channel: 0, unit: 0, plug: () => ({}) };
 
 let cpuModule: Promise<WebAssembly.Module> | undefined;
@@ -44,7 +47,14 @@ export async function deviceSections(
       pc.build(composer, values);
       if (composer.devices.some((device) => device.type === type.type)) return;
       const services = (name: string) => composer.devices.find((device) => device.type === name)?.device.services;
-      const backends = { 'fw-cfg': services('fw_cfg_io'), i8042: services('i8042'), vmport: services('vmport'), drive };
+      const backends = {
+        'fw-cfg': services('fw_cfg_io'),
+        i8042: services('i8042'),
+        vmport: services('vmport'),
+        drive,
+        memdev,
+        memory: memory(),
+      };
       if (type.bus === 'pci') composer.plug({ driver: type.type, properties: REQUIRED[type.type] ?? {} });
       else composer.add(type, { backends, slot, properties: REQUIRED[type.type] ?? {} });
     },

@@ -40,6 +40,8 @@ describe('vmgenid', () => {
     tellAddress(source, 0x4028);
     const target = restore(vmgenid, { properties: { guid }, context }, saveBench(source));
     expect([...target.context.memory.bytes.subarray(0x4028, 0x4038)]).toEqual(BYTES);
+    expect(target.context.line('changed').rises).toBe(0);
+    target.context.advance(1n);
     expect(target.context.line('changed').rises).toBe(1);
     expect([...files(target).get('etc/vmgenid_addr')!.bytes]).toEqual([0x28, 0x40, 0, 0, 0, 0, 0, 0]);
   });
@@ -53,6 +55,7 @@ describe('vmgenid', () => {
     target.device.resume!();
     expect(target.context.line('changed').rises).toBe(0);
     target.context.memory.arrive();
+    target.context.advance(1n);
     expect([target.context.line('changed').rises, target.context.memory.bytes[0x4028]]).toEqual([1, 0x33]);
   });
 

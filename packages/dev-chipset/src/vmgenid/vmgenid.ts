@@ -43,6 +43,12 @@ function create(context: DeviceContext, { guid }: VmgenidProperties): Device {
     if (waiting) publish();
   });
 
+  // Told once the machine runs: while it is loaded, lines only take the levels that they had.
+  const event = context.clock.timer(() => {
+    changed.set(true);
+    changed.set(false);
+  });
+
   // state
   const state = new VmgenidState();
   let waiting = false;
@@ -54,9 +60,7 @@ function create(context: DeviceContext, { guid }: VmgenidProperties): Device {
     const address = new DataView(state.address.buffer).getBigUint64(0, true);
     if (address === 0n || address >= ADDRESS_LIMIT) return;
     waiting = !context.memory.write(Number(address), identifier).done;
-    if (waiting) return;
-    changed.set(true);
-    changed.set(false);
+    if (!waiting) event.arm(context.clock.now());
   }
 
   return {
@@ -65,6 +69,7 @@ function create(context: DeviceContext, { guid }: VmgenidProperties): Device {
       state.address.fill(0);
       item.fill(0);
       waiting = false;
+      event.cancel();
     },
     resume() {
       item.set(state.address);

@@ -1,4 +1,4 @@
-import { parseDeviceOptions } from '../device-options.js';
+import { parseDeviceOptions, parseMemoryObject } from '../device-options.js';
 import { HostError } from '../errors.js';
 import { dumpScreen } from '../screendump.js';
 import { changeArguments } from './drives.js';
@@ -97,6 +97,16 @@ export const COMMANDS: readonly MonitorCommand[] = [
     run(target, args) {
       arity('device_add', args, 1);
       target.deviceAdd(parseDeviceOptions('device_add', args[0]!));
+      return undefined;
+    },
+  },
+  {
+    name: 'object_add',
+    usage: 'memory-backend-ram,id=ID,size=SIZE',
+    help: 'memory for a module (pc-dimm)',
+    run(target, args) {
+      arity('object_add', args, 1);
+      target.objectAdd(parseMemoryObject('object_add', args[0]!));
       return undefined;
     },
   },

@@ -29,6 +29,8 @@ export interface MonitorTarget {
   registers(): string;
   /** A device comes to the machine; the guest is told. */
   deviceAdd(device: DeviceOptions): void;
+  /** A memory backend that a module may name: bytes. */
+  objectAdd(object: { readonly id: string; readonly size: number }): void;
   /** Asks the guest to let go of a device; it goes when the guest has. */
   deviceDel(id: string): void;
   devices(): readonly MonitorDevice[];

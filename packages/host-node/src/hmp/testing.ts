@@ -35,6 +35,7 @@ export function fakeTarget(change: Partial<MonitorTarget> = {}): MonitorTarget &
     registers: () => 'EAX=00000000',
     deviceAdd: ({ driver, ...rest }) => void calls.push(`add ${driver} ${JSON.stringify(rest)}`),
     deviceDel: call('del'),
+    objectAdd: ({ id, size }) => void calls.push(`object ${id} ${size}`),
     devices: () => [
       { id: 'rtc', type: 'mc146818rtc', path: undefined, properties: [{ name: 'base_year', value: '1980' }] },
       { id: 'pm', type: 'PIIX4_PM', path: '0000:00:01.3', properties: [] },

@@ -50,3 +50,15 @@ export function window(space: keyof typeof SPACE, width: 2 | 4 | 8, first: numbe
   const numbers = [0, first, last, 0, last - first + 1].map((value) => unsigned(value, width));
   return concat(bytes(DESCRIPTOR[width]), u16(3 + 5 * width), bytes(type, FIXED, flags), ...numbers);
 }
+
+/** Byte offsets of the numbers within {@link memoryRange}, in a template that begins with it. [ACPI] 6.4.3.5.1 */
+export const MEMORY_RANGE = { MINIMUM: 14, MAXIMUM: 22, LENGTH: 38 } as const;
+
+/** Cacheable memory between addresses of 64 bits, which are put in later. [ACPI] 6.4.3.5.1 */
+export const memoryRange = (): Resource =>
+  concat(
+    bytes(DESCRIPTOR[8]),
+    u16(43),
+    bytes(SPACE['cacheable-memory'][0], FIXED, SPACE['cacheable-memory'][1]),
+    new Uint8Array(40),
+  );

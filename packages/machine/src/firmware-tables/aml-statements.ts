@@ -8,6 +8,7 @@ const OP = {
   ARG0: 0x68,
   STORE: 0x70,
   ADD: 0x72,
+  SUBTRACT: 0x74,
   SHIFT_LEFT: 0x79,
   AND: 0x7b,
   OR: 0x7d,
@@ -50,6 +51,7 @@ const binary =
     concat(bytes(opcode), a, b, target);
 
 export const add = binary(OP.ADD);
+export const subtract = binary(OP.SUBTRACT);
 export const and = binary(OP.AND);
 export const or = binary(OP.OR);
 export const shiftLeft = binary(OP.SHIFT_LEFT);

@@ -8,6 +8,7 @@ import { type Aml, define, device, eisaId, integer, method, packageOf, scope, te
 import { memory32, ports, resources } from './aml-resources.js';
 import { call } from './aml-statements.js';
 import { isaBridge } from './dsdt-isa.js';
+import { MEMORY_SCAN, memorySlots } from './dsdt-memory.js';
 import { interruptLinks, PCI_SCAN, pciRoot } from './dsdt-pci.js';
 import { CPU_HOTPLUG_PORTS, CPU_SCAN, processors } from './dsdt-processors.js';
 import type { FirmwareTableInput } from './input.js';
@@ -16,7 +17,7 @@ import type { FirmwareTableInput } from './input.js';
 const REVISION = 1;
 
 /** General-purpose events, by the methods that handle them: edge triggered. [ACPI] 5.6.4.1 */
-const EVENT = { PCI: '_E01', PROCESSOR: '_E02' } as const;
+const EVENT = { PCI: '_E01', PROCESSOR: '_E02', MEMORY: '_E03' } as const;
 
 /** @throws {RangeError} for a machine that it cannot describe. */
 export function dsdt(input: FirmwareTableInput): Uint8Array {
@@ -27,10 +28,12 @@ export function dsdt(input: FirmwareTableInput): Uint8Array {
     ...(input.hpetTimers === undefined ? [] : [scope('\\_SB', hpetDevice())]),
     ...(input.fwCfg === undefined ? [] : [scope('\\_SB.PCI0', fwCfgDevice(input.fwCfg))]),
     scope('\\_SB', processors(input.processors, input.cpuHotplug)),
+    ...(input.memorySlots ? [scope('\\_SB', memorySlots(input.memorySlots))] : []),
     scope(
       '\\_GPE',
       ...(input.pciHotplug ? [method(EVENT.PCI, {}, call(PCI_SCAN))] : []),
       ...(input.cpuHotplug ? [method(EVENT.PROCESSOR, {}, call(CPU_SCAN))] : []),
+      ...(input.memorySlots ? [method(EVENT.MEMORY, {}, call(MEMORY_SCAN))] : []),
     ),
     ...sleepStates(input),
   );

@@ -23,6 +23,8 @@ export interface FirmwareTableInput {
   readonly rootHotplugNumber?: number;
   /** The processor registers at 0xaf00, which have machines since 2.7. */
   readonly cpuHotplug: boolean;
+  /** Slots for memory modules; absent or 0: memory stays as it is. */
+  readonly memorySlots?: number;
   /** An identifier of the guest's life (vmgenid). */
   readonly vmgenid?: boolean;
   /** Ports of fw_cfg, for guests that read it after the firmware did. */

@@ -17,6 +17,8 @@ export interface FirmwareTableParts {
   readonly fwCfg: FwCfgService;
   readonly layout: MemoryLayout;
   readonly machine: PcMachineProperties;
+  /** Where memory modules may lie. */
+  readonly area?: { readonly end: number };
 }
 
 const GIB = 2 ** 30;
@@ -93,9 +95,9 @@ function powerOf(composer: Composer): Pick<FirmwareTableInput, 'suspend' | 'hibe
 }
 
 /** The machine as it is now. */
-function describe(composer: Composer, { bus, fwCfg, layout, machine }: FirmwareTableParts): FirmwareTableInput {
+function describe(composer: Composer, { bus, fwCfg, layout, machine, area }: FirmwareTableParts): FirmwareTableInput {
   const timers = find(composer, 'hpet');
-  const window64 = window64Of(composer, layout);
+  const window64 = window64Of(composer, area?.end ?? FOUR_GIB + layout.above4g);
   const { smp } = composer.machine;
   return {
     processors: Array.from({ length: smp.maxCpus }, (_, n) => ({ apicId: apicIdOf(n, smp), present: n < smp.cpus })),
@@ -107,6 +109,7 @@ function describe(composer: Composer, { bus, fwCfg, layout, machine }: FirmwareT
     irq0Override: true,
     ...powerOf(composer),
     cpuHotplug: machine.cpuHotplugRegisters,
+    ...(area ? { memorySlots: composer.config.memorySlots!.count } : {}),
     vmgenid: find(composer, 'vmgenid') !== undefined,
     fwCfg: { base: FW_CFG.BASE, length: fwCfg.dmaEnabled ? FW_CFG.LENGTH_WITH_DMA : FW_CFG.LENGTH },
   };
@@ -125,10 +128,10 @@ function pciOf(composer: Composer, root: PciBus): Pick<FirmwareTableInput, 'pciF
 }
 
 /** From the next whole GiB behind the memory, as QEMU places it since 2.11. */
-function window64Of(composer: Composer, layout: MemoryLayout): FirmwareTableInput['window64'] {
+function window64Of(composer: Composer, end: number): FirmwareTableInput['window64'] {
   const { fixHole64, hole64Size } = valuesOf(find(composer, 'i440FX-pcihost')!) as { fixHole64: boolean; hole64Size: number };
   if (!fixHole64 || Number(hole64Size) === 0) return undefined;
-  const first = Math.ceil((FOUR_GIB + layout.above4g) / GIB) * GIB;
+  const first = Math.ceil(end / GIB) * GIB;
   return { first, last: first + Number(hole64Size) - 1 };
 }
 

@@ -7,6 +7,7 @@ import {
   type I440fxMemory,
   i440fx,
   i440fxPciHost,
+  type MemorySlotCount,
   type PciBus,
   type PciHostService,
   type Piix4PmService,
@@ -25,8 +26,10 @@ import type { Composer } from '../composer.js';
 import { defineMachine, MachineError, type MachineType } from '../machine-type.js';
 import { addAcpiBlocks } from './acpi-blocks.js';
 import { offerBusless } from './busless.js';
+import { littleEndian } from './firmware-data.js';
 import { addFirmwareTables } from './firmware-tables.js';
 import { bootKernel } from './kernel.js';
+import { memoryArea, memoryRegion, reservedEnd } from './memory-region.js';
 import { type PcMachineProperties, pcMachineObject, pcMachinePackage } from './pc-machine.js';
 import { addIsaDevices, addMemory, type IsaParts, offerIsaBus, tellFirmware } from './pc-parts.js';
 import { addIde, addIsaIde } from './pc-storage.js';
@@ -103,14 +106,24 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
 
       addVga(composer, bus);
       addIde(composer, on(0x09), parts);
+      const area = memoryArea(composer, layout);
+      if (area && !acpi) throw new MachineError('-m slots: memory modules need ACPI, which is off');
       const power = acpi ? addPowerManagement(composer, on(0x0b), parts, machine, smm) : undefined;
       const blocks = addAcpiBlocks(composer, { ...machine, acpiBuild: machine.acpiBuild && acpi });
 
       offerPciBus(composer, bus, power?.hotplug);
-      offerBusless(composer, parts.fwCfg, power);
+      offerBusless(composer, parts.fwCfg, power, area && power ? memoryRegion(area, power.memorySlots) : undefined);
+      if (area) parts.fwCfg.addFile('etc/reserved-memory-end', littleEndian(reservedEnd(area), 8));
       offerIsaBus(composer, parts);
       tellFirmware(composer, parts, layout);
-      const describe = addFirmwareTables(composer, { blocks, bus, fwCfg: parts.fwCfg, layout, machine });
+      const describe = addFirmwareTables(composer, {
+        blocks,
+        bus,
+        fwCfg: parts.fwCfg,
+        layout,
+        machine,
+        ...(area ? { area } : {}),
+      });
       bootKernel(composer, layout, parts.fwCfg, describe);
     },
   });
@@ -146,7 +159,8 @@ function addPowerManagement(
     present: (index) => index < smp.cpus,
   };
   const properties = { 'smm-enabled': smm };
-  const power = composer.add(piix4Pm, { ...place, properties, backends: { ports, cpus } });
+  const slots = { count: composer.config.memorySlots?.count ?? 0 } satisfies MemorySlotCount;
+  const power = composer.add(piix4Pm, { ...place, properties, backends: { ports, cpus, 'memory-slots': slots } });
   composer.connect(power, 'sci', parts.irq(SCI_IRQ));
   // As on QEMU, the boot processor alone gets it.
   if (smm) composer.connect(power, 'smi', composer.machine.smiPin(0));
@@ -183,7 +197,7 @@ export const isapc = defineMachine<Pick<PcProperties, 'i8042' | 'vmport' | 'pit'
     });
     addIsaIde(composer, parts);
     offerIsaBus(composer, parts);
-    offerBusless(composer, parts.fwCfg, undefined);
+    offerBusless(composer, parts.fwCfg, undefined, undefined);
     tellFirmware(composer, parts, layout);
     bootKernel(composer, layout, parts.fwCfg);
   },
