@@ -85,6 +85,12 @@ describe('vmport', () => {
   });
 });
 
+describeConformance(vmport, {
+  context: () => ({ backends: { cpu: new FakeCpu(), machine: { ramSize: 1 << 20 } } }),
+  sections: [],
+  ports: [[0x5658, 4]],
+});
+
 describe('vmmouse', () => {
   it('goes through the same states as in QEMU', () => {
     const { call } = pc();
