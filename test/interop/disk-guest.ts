@@ -21,10 +21,13 @@ const MODULES = [
   'ext4',
 ];
 
+/** For /init: `linuxGuest` puts the modules into /bin. */
+export const LOAD_MODULES = 'for module in $(cat /bin/modules); do insmod /bin/$module.ko; done';
+
 const INITRD = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
-for module in $(cat /bin/modules); do insmod /bin/$module.ko; done
+${LOAD_MODULES}
 i=0; while [ ! -b /dev/sda1 ] && [ $i -lt 100 ]; do sleep 0.2; i=$((i+1)); done
 mkdir -p /root
 mount -t ext4 /dev/sda1 /root || { echo "NO ROOT"; poweroff -f; }
@@ -34,7 +37,7 @@ exec switch_root /root /sbin/init
 `;
 
 /** The modules with all that they depend on, and a list in order, which `linuxGuest` leaves out. */
-function modules(): Record<string, Uint8Array> {
+export function diskModules(): Record<string, Uint8Array> {
   const root = debianPackages('host-linux-i386-modules', {
     architecture: 'i386',
     suite: 'host',
@@ -95,7 +98,7 @@ export function grubBoot(folder: string): Uint8Array {
 export function hardDisk(folder: string, script: string, applets: readonly string[], menu: string): string {
   const image = join(folder, 'disk.img');
   const tree = join(folder, 'tree');
-  const { kernel, initrd } = linuxGuest('i386', INITRD, modules());
+  const { kernel, initrd } = linuxGuest('i386', INITRD, diskModules());
   for (const name of ['bin', 'sbin', 'dev', 'proc', 'sys', 'boot/grub', 'work']) mkdirSync(join(tree, name), { recursive: true });
   copyFileSync(kernel, join(tree, 'boot/vmlinuz'));
   copyFileSync(initrd, join(tree, 'boot/initrd.gz'));

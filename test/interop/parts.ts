@@ -16,6 +16,12 @@ const succeeds = (action: () => void): boolean => {
 /** Real parts and how their presence is seen. */
 const PROBES = {
   qemu: () => spawnSync('qemu-system-i386', ['--version']).status === 0,
+  /** qemu-utils. */
+  'qemu-img': () => spawnSync('qemu-img', ['--version']).status === 0,
+  /** grub-common, grub-pc-bin, xorriso, mtools: `grub-mkrescue`. */
+  grub: () => spawnSync('grub-mkrescue', ['--version']).status === 0 && spawnSync('mformat', ['--version']).status === 0,
+  /** mke2fs, e2fsck, debugfs. */
+  e2fsprogs: () => existsSync('/sbin/mke2fs') && existsSync('/sbin/debugfs'),
   seabios: () => existsSync('/usr/share/seabios/bios-256k.bin'),
   /** binutils. */
   objdump: () => spawnSync('objdump', ['--version']).status === 0,

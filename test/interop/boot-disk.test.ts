@@ -1,0 +1,184 @@
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { linuxGuest } from '@pagurus/guests/linux';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { checkFileSystem, diskModules, filesOf, hardDisk, LOAD_MODULES } from './disk-guest.js';
+import { APPLETS, MENU, SCRIPT } from './disk-script.js';
+import { Monitor } from './monitor.js';
+import { withParts } from './parts.js';
+import { command, pagurus, type Running } from './process.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'pagurus-boot-disk-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const path = (name: string): string => join(folder, name);
+
+const LONG = 600_000;
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const OPTIONS = '-M pc-i440fx-7.2 -m 96 -display none -no-reboot -serial stdio'.split(' ');
+
+/** The text on the screen, once it matches. */
+async function screen(monitor: Monitor, pattern: RegExp): Promise<string> {
+  const file = path('screen.txt');
+  for (let tries = 0; tries < 600; tries++) {
+    await monitor.run(`screendump ${file}`);
+    const text = readFileSync(file, 'utf8');
+    if (pattern.test(text)) return text;
+    await pause(500);
+  }
+  throw new Error(`never ${pattern} on the screen:\n${readFileSync(file, 'utf8')}`);
+}
+
+/** The disc's only file is its name. */
+function isoImage(name: string): string {
+  const tree = path(`${name}.tree`);
+  mkdirSync(tree);
+  writeFileSync(join(tree, 'name'), `${name}\n`);
+  execFileSync('xorriso', ['-as', 'mkisofs', '-quiet', '-R', '-o', path(`${name}.iso`), tree], { stdio: 'ignore' });
+  return path(`${name}.iso`);
+}
+
+withParts('GRUB from a CD', ['grub', 'seabios'], () => {
+  it('comes to its menu from an El Torito disc; keys choose', async () => {
+    const tree = path('grub-tree');
+    mkdirSync(join(tree, 'boot/grub'), { recursive: true });
+    writeFileSync(join(tree, 'boot/grub/grub.cfg'), MENU);
+    execFileSync('grub-mkrescue', ['-o', path('grub.iso'), tree], { stdio: 'ignore' });
+    const monitor = new Monitor();
+    const machine = pagurus('run', ...OPTIONS, ...monitor.options, '-boot', 'd', '-cdrom', path('grub.iso'));
+    const menu = await screen(monitor, /\*Debian/);
+    expect(menu).toContain('GNU GRUB');
+    expect(menu).toContain(' Another crab');
+    await monitor.run('sendkey down');
+    await screen(monitor, /\*Another crab/);
+    await monitor.run('sendkey ret');
+    await screen(monitor, /another was chosen/);
+    await machine.stop();
+  });
+});
+
+withParts('Debian from an IDE disk', ['grub', 'seabios', 'guests', 'e2fsprogs', 'qemu', 'qemu-img'], () => {
+  let expected: Record<string, string>;
+
+  /** Presses Enter at GRUB's menu and lets the script run. */
+  async function chooseDebian(monitor: Monitor, machine: Running, ours: boolean): Promise<void> {
+    if (ours) await screen(monitor, /\*Debian/);
+    // QEMU's monitor has no text of the screen; GRUB tells the serial port, too, that it is there.
+    else await pause(5000);
+    for (let tries = 0; tries < 20 && !/\[ +\d+\.\d+\]|ROOT/.test(machine.output); tries++) {
+      await monitor.run('sendkey ret');
+      await pause(ours ? 20_000 : 5000);
+    }
+  }
+
+  async function finished(machine: Running): Promise<void> {
+    await machine.waitFor(/CLEAN\r?\n/, LONG);
+    expect(await machine.ended).toBe(0);
+  }
+
+  beforeAll(async () => {
+    hardDisk(folder, SCRIPT, APPLETS, MENU);
+    copyFileSync(path('disk.img'), path('qemu.img'));
+    const monitor = new Monitor();
+    const machine = command(
+      'qemu-system-i386',
+      ...OPTIONS,
+      '-accel',
+      'tcg',
+      ...monitor.options,
+      '-drive',
+      `file=${path('qemu.img')},format=raw`,
+    );
+    await chooseDebian(monitor, machine, false);
+    await finished(machine);
+    checkFileSystem(path('qemu.img'));
+    expected = filesOf(path('qemu.img'), path('qemu-files'));
+    expect(Object.keys(expected).length).toBeGreaterThan(50);
+  }, LONG);
+
+  it(
+    'raw: saved and moved to another process in the middle of its work; the file system is clean and as QEMU leaves it',
+    async () => {
+      copyFileSync(path('disk.img'), path('ours.img'));
+      const drive = ['-drive', `file=${path('ours.img')},format=raw`];
+      const monitor = new Monitor();
+      const source = pagurus('run', ...OPTIONS, ...monitor.options, ...drive);
+      await chooseDebian(monitor, source, true);
+      await source.waitFor(/READY/, LONG);
+      for (let n = 0; n < 3; n++) await monitor.run(`savevm ${path('middle.pagurus')}`, LONG);
+      await source.waitFor(/ROUND 0/, LONG);
+      const target = pagurus('run', ...OPTIONS, ...drive, '-incoming', `unix:${path('move')}`);
+      for (let tries = 0; tries < 300 && !/waiting for a migration/.test(target.errors); tries++) await pause(200);
+      expect(await monitor.run(`migrate unix:${path('move')}`, LONG)).toBe('');
+      await finished(target);
+      await source.stop();
+      expect(target.output).toContain('ROUND 2');
+      checkFileSystem(path('ours.img'));
+      expect(filesOf(path('ours.img'), path('our-files'))).toEqual(expected);
+    },
+    LONG,
+  );
+
+  it(
+    'qcow2 over a compressed backing file: the same, and qemu-img check is content',
+    async () => {
+      execFileSync('qemu-img', ['convert', '-q', '-c', '-f', 'raw', '-O', 'qcow2', path('disk.img'), path('base.qcow2')]);
+      execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', '-b', 'base.qcow2', '-F', 'qcow2', path('ours.qcow2')]);
+      const before = readFileSync(path('base.qcow2'));
+      const monitor = new Monitor();
+      const machine = pagurus('run', ...OPTIONS, ...monitor.options, '-drive', `file=${path('ours.qcow2')},format=qcow2`);
+      await chooseDebian(monitor, machine, true);
+      await finished(machine);
+      execFileSync('qemu-img', ['check', '-q', path('ours.qcow2')]);
+      expect(readFileSync(path('base.qcow2')).equals(before)).toBe(true);
+      execFileSync('qemu-img', ['convert', '-q', '-f', 'qcow2', '-O', 'raw', path('ours.qcow2'), path('ours-flat.img')]);
+      checkFileSystem(path('ours-flat.img'));
+      expect(filesOf(path('ours-flat.img'), path('qcow2-files'))).toEqual(expected);
+    },
+    LONG,
+  );
+
+  it(
+    'a disc that is changed and taken out is seen by the guest',
+    async () => {
+      const { kernel, initrd } = linuxGuest(
+        'i386',
+        `#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc; mount -t devtmpfs dev /dev
+${LOAD_MODULES}
+i=0; while [ ! -b /dev/sr0 ] && [ $i -lt 100 ]; do sleep 0.2; i=$((i+1)); done
+mkdir /mnt
+while true; do
+  if mount -t iso9660 -o ro /dev/sr0 /mnt 2>/dev/null; then echo "DISC $(cat /mnt/name)"; umount /mnt; else echo "NO DISC"; fi
+  read line
+done
+`,
+        diskModules(),
+      );
+      const monitor = new Monitor();
+      const boot = ['-kernel', kernel, '-initrd', initrd, '-append', 'console=ttyS0 quiet'];
+      const machine = pagurus('run', ...OPTIONS, ...monitor.options, '-cdrom', isoImage('first'), ...boot);
+      const look = async (pattern: RegExp): Promise<void> => {
+        // A command or two tell the guest that the medium has changed before one succeeds.
+        for (let tries = 0; tries < 5; tries++) {
+          machine.output = '';
+          machine.type('\n');
+          if ((await machine.waitFor(/NO DISC|DISC (\w+)/, LONG))[0].match(pattern)) return;
+        }
+        throw new Error(`never ${pattern}: ${machine.output}`);
+      };
+      await machine.waitFor(/DISC first/, LONG);
+      await monitor.run(`change ide1-cd0 ${isoImage('second')}`);
+      await look(/^DISC second/);
+      await monitor.run('eject ide1-cd0');
+      await look(/^NO DISC/);
+      expect(await monitor.run('info block')).toContain('ide1-cd0: [not inserted]');
+      await monitor.run(`change ide1-cd0 ${path('first.iso')}`);
+      await look(/^DISC first/);
+      await machine.stop();
+    },
+    LONG,
+  );
+});
