@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { debianPackages, linuxGuest } from '@pagurus/guests/linux';
 
 const MIB = 2 ** 20;
@@ -9,7 +9,7 @@ export const PARTITION = MIB;
 const GRUB = '/usr/lib/grub/i386-pc';
 
 /** What Debian's kernel has as modules on the way to an ext4 root on an IDE disk, besides what these depend on. */
-const MODULES = [
+export const DISK_MODULES = [
   'ata_generic',
   'ata_piix',
   'crct10dif_generic',
@@ -21,8 +21,8 @@ const MODULES = [
   'ext4',
 ];
 
-/** For /init: `linuxGuest` puts the modules into /bin. */
-export const LOAD_MODULES = 'for module in $(cat /bin/modules); do insmod /bin/$module.ko; done';
+/** For /init. */
+export const LOAD_MODULES = 'for module in /lib/modules/*; do insmod $module; done';
 
 const INITRD = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -35,39 +35,6 @@ mount --move /dev /root/dev
 umount /sys /proc
 exec switch_root /root /sbin/init
 `;
-
-/** The modules with all that they depend on, and a list in order, which `linuxGuest` leaves out. */
-export function diskModules(): Record<string, Uint8Array> {
-  const root = debianPackages('host-linux-i386-modules', {
-    architecture: 'i386',
-    suite: 'host',
-    packages: ['depends:linux-image-686'],
-    without: ['boot', 'usr/share'],
-  });
-  const found = execFileSync('find', [join(root, 'lib/modules'), '-name', '*.ko'], {
-    encoding: 'utf8',
-    maxBuffer: 16 * MIB,
-  }).trim();
-  const paths = new Map(found.split('\n').map((path) => [basename(path, '.ko').replaceAll('-', '_'), path]));
-  const files: Record<string, Uint8Array> = {};
-  const add = (name: string): void => {
-    const path = paths.get(name);
-    if (!path || files[`${name}.ko`]) return;
-    const bytes = readFileSync(path);
-    const depends = /\0depends=([^\0]*)\0/.exec(bytes.toString('latin1'))?.[1] ?? '';
-    for (const other of depends.split(',').filter(Boolean)) add(other.replaceAll('-', '_'));
-    files[`${name}.ko`] = bytes;
-  };
-  for (const name of MODULES) add(name);
-  return {
-    ...files,
-    modules: Buffer.from(
-      `${Object.keys(files)
-        .map((name) => name.slice(0, -3))
-        .join('\n')}\n`,
-    ),
-  };
-}
 
 /** GRUB's boot sector and core, as they lie before the first partition; it looks for its menu in /boot/grub there. */
 export function grubBoot(folder: string): Uint8Array {
@@ -98,7 +65,7 @@ export function grubBoot(folder: string): Uint8Array {
 export function hardDisk(folder: string, script: string, applets: readonly string[], menu: string): string {
   const image = join(folder, 'disk.img');
   const tree = join(folder, 'tree');
-  const { kernel, initrd } = linuxGuest('i386', INITRD, diskModules());
+  const { kernel, initrd } = linuxGuest('i386', INITRD, { modules: DISK_MODULES });
   for (const name of ['bin', 'sbin', 'dev', 'proc', 'sys', 'boot/grub', 'work']) mkdirSync(join(tree, name), { recursive: true });
   copyFileSync(kernel, join(tree, 'boot/vmlinuz'));
   copyFileSync(initrd, join(tree, 'boot/initrd.gz'));
@@ -124,14 +91,9 @@ export function hardDisk(folder: string, script: string, applets: readonly strin
 }
 
 function busybox(): string {
-  const root = debianPackages('host-linux-i386', {
-    architecture: 'i386',
-    suite: 'host',
-    packages: ['busybox-static', 'depends:linux-image-686'],
-  });
-  return execFileSync('find', [root, '-name', 'busybox', '-type', 'f', '-perm', '/111'], { encoding: 'utf8' })
-    .trim()
-    .split('\n')[0]!;
+  const root = debianPackages('host-busybox-i386', { architecture: 'i386', suite: 'host', packages: ['busybox-static'] });
+  const find = execFileSync('find', [root, '-name', 'busybox', '-type', 'f', '-perm', '/111'], { encoding: 'utf8' });
+  return find.trim().split('\n')[0]!;
 }
 
 /** The files of the first partition, by path: kind, mode, contents. */

@@ -4,6 +4,7 @@ import type { HostWork } from '@pagurus/device-model';
 export interface SettlingDrive {
   settle(): Promise<void>;
   inactivate(): Promise<void>;
+  close(): Promise<void>;
 }
 
 /** Requests of all drives of a machine that the host works on. The machine looks at it to give the host its turn. */

@@ -1,5 +1,6 @@
 export * from './canvas.js';
 export * from './client.js';
+export * from './images.js';
 export * from './keys.js';
 export * from './protocol.js';
 export * from './storage.js';

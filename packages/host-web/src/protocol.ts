@@ -1,4 +1,5 @@
 import type { RunState, TextScreen } from '@pagurus/device-model';
+import type { PageDrive } from './images.js';
 
 /** What a page asks of the worker that runs its machine. Plain data only; byte arrays are transferred. */
 export interface MachineRequest {
@@ -12,6 +13,8 @@ export interface MachineRequest {
   readonly kernel?: { readonly image: Uint8Array; readonly initrd?: Uint8Array; readonly commandLine?: string };
   readonly noDefaults?: boolean;
   readonly vga?: 'none' | 'std';
+  /** IDE drives: primary master and slave, secondary master and slave. */
+  readonly drives?: readonly (PageDrive | undefined)[];
 }
 
 /** Calls from the page, by name; each is answered. */

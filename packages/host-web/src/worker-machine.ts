@@ -1,6 +1,8 @@
+import { DriveActivity } from '@pagurus/block';
 import type { Screen } from '@pagurus/device-model';
 import { createMachine, findMachineType, type Machine } from '@pagurus/machine';
 import { bytesChannel, collectingChannel, type HostTimer, incoming, migrate, saveSnapshot } from '@pagurus/migration';
+import { openPageDrives } from './images.js';
 import type {
   CallMessage,
   EventMessage,
@@ -31,6 +33,7 @@ export function serveMachine(scope: MessageEnd, cpuModule: WebAssembly.Module): 
   const serial = new PageSerial((bytes) => announce({ event: 'serial', bytes }));
   const keyboard = new PageKeyboard();
   let current: Machine | undefined;
+  let activity = new DriveActivity();
 
   const machine = (): Machine => {
     if (!current) throw new Error('there is no machine yet; call create first');
@@ -40,7 +43,9 @@ export function serveMachine(scope: MessageEnd, cpuModule: WebAssembly.Module): 
   const handlers: Handlers = {
     async create(request) {
       current?.stop('shutdown');
-      current = await build(request, cpuModule, serial, keyboard, (line) => announce({ event: 'log', line }));
+      for (const drive of [...activity.drives]) await drive.close();
+      activity = new DriveActivity();
+      current = await build(request, cpuModule, serial, keyboard, activity, (line) => announce({ event: 'log', line }));
       current.events.push({
         state: (state) => announce({ event: 'state', state }),
         shutdown: ({ reason, exitCode }) => announce({ event: 'shutdown', reason, exitCode }),
@@ -108,10 +113,13 @@ async function build(
   cpuModule: WebAssembly.Module,
   serial: PageSerial,
   keyboard: PageKeyboard,
+  activity: DriveActivity,
   log: (line: string) => void,
 ): Promise<Machine> {
-  const { type, ...rest } = request;
-  return await createMachine(findMachineType(type), { ...rest, serial: [serial], input: keyboard, log }, { cpuModule });
+  const { type, drives, ...rest } = request;
+  const ide = await openPageDrives(drives ?? [], activity, log);
+  const config = { ...rest, ide, hostWork: activity, serial: [serial], input: keyboard, log };
+  return await createMachine(findMachineType(type), config, { cpuModule });
 }
 
 function contents(machine: Machine): ScreenContents | undefined {

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { createMachine } from 'pagurus';
 import { cpuLoops } from './cpu-loops.js';
+import { diskSuite } from './disk-suite.js';
 import { geometricMean, guestSuite } from './guest-suite.js';
 import { exitsPerSecond, migrationPause, seabiosBoot, wasmSize } from './machine-suite.js';
 import { screenSuite } from './screen-suite.js';
@@ -50,6 +51,15 @@ const SUITES: Record<string, () => Promise<void>> = {
   async screen() {
     for (const { mode, changed, updatesPerSecond } of await screenSuite())
       row(`screen ${mode}, ${changed} changed`, `${updatesPerSecond.toFixed(0)} updates/s`);
+  },
+  async disk() {
+    const figures = await diskSuite((text) => console.error(text));
+    for (const { engine, format, rates } of figures)
+      for (const [name, rate] of rates) {
+        const peer = figures.find((other) => other.engine === 'qemu' && other.format === format)?.rates.get(name);
+        const note = engine === 'pagurus' && peer !== undefined ? `${(rate / peer).toFixed(2)} of QEMU's` : '';
+        row(`IDE ${format}, ${engine}, ${name}`, rate.toFixed(1), note);
+      }
   },
   async vmstate() {
     const machine = await createMachine('pc-i440fx-7.2', {

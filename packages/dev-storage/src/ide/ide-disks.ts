@@ -7,7 +7,7 @@ import {
   type PropertyTable,
 } from '@pagurus/device-model';
 import { SECTOR } from './ata.spec.js';
-import { type Geometry, guessGeometry, partitionGeometry } from './identify.js';
+import { type Geometry, guessGeometry, guessTranslation, partitioned, partitionedTranslation, TRANSLATION } from './identify.js';
 import type { DriveControl, IdeSlot } from './piix3-ide.js';
 
 /** A disc has none. */
@@ -52,6 +52,8 @@ function identity(props: IdeDriveProperties, slot: IdeSlot, model: string, rotat
 /** What the machine gets from a drive. */
 export interface IdeDriveService {
   readonly control: DriveControl;
+  /** Of a hard disk: where it is, and what firmware is told of it. `translation`: a value of CMOS byte 0x39. */
+  readonly disk?: { readonly channel: number; readonly unit: number; readonly geometry: Geometry; readonly translation: number };
 }
 
 /** A hard disk. Backend `drive`: its image. It has no section: the controller's holds what it remembers. */
@@ -79,8 +81,14 @@ export const ideHd = defineDevice<IdeDiskProperties>({
     if (backend.readOnly) throw new PropertyError('ide-hd', 'drive', 'the image is read-only');
     if (backend.sectors === 0) throw new PropertyError('ide-hd', 'drive', 'the image is empty');
     const drive = identity(props, slot, 'QEMU HARDDISK', props.rotationRate);
-    const control = slot.plug('ide-hd', { kind: 'disk', backend, identity: drive, geometry: geometryOf(props, backend) });
-    return { sections: [], services: { control } satisfies IdeDriveService, reset() {} };
+    const { geometry, translation } = geometryOf(props, backend);
+    const control = slot.plug('ide-hd', { kind: 'disk', backend, identity: drive, geometry });
+    const place = { channel: slot.channel, unit: slot.unit };
+    return {
+      sections: [],
+      services: { control, disk: { ...place, geometry, translation } } satisfies IdeDriveService,
+      reset() {},
+    };
   },
 });
 
@@ -100,8 +108,8 @@ export const ideCd = defineDevice<IdeDriveProperties>({
   },
 });
 
-/** The user's geometry, or that of the partition table where it can be read at once, or one for the size. */
-function geometryOf(props: IdeDiskProperties, backend: BlockBackend): Geometry {
+/** The user's geometry, or that of the partition table where the first sector is known, or one for the size. */
+function geometryOf(props: IdeDiskProperties, backend: BlockBackend): { geometry: Geometry; translation: number } {
   const { cylinders, heads, sectors } = props;
   if (cylinders !== 0 || heads !== 0 || sectors !== 0) {
     const inRange = (name: string, value: number, most: number): void => {
@@ -110,10 +118,13 @@ function geometryOf(props: IdeDiskProperties, backend: BlockBackend): Geometry {
     inRange('cyls', cylinders, 65535);
     inRange('heads', heads, 16);
     inRange('secs', sectors, 255);
-    return { cylinders, heads, sectors };
+    const geometry = { cylinders, heads, sectors };
+    return { geometry, translation: guessTranslation(geometry) };
   }
   const first = new Uint8Array(SECTOR);
-  const read = backend.readNow?.(0, first) ?? false;
-  if (!read && backend.firstSector) first.set(backend.firstSector);
-  return (read || backend.firstSector ? partitionGeometry(first, backend.sectors) : undefined) ?? guessGeometry(backend.sectors);
+  if (!backend.readNow?.(0, first) && backend.firstSector) first.set(backend.firstSector);
+  const told = partitioned(first, backend.sectors);
+  if (told && told.heads <= 16) return { geometry: told, translation: TRANSLATION.NONE };
+  const geometry = guessGeometry(backend.sectors);
+  return { geometry, translation: told ? partitionedTranslation(geometry) : guessTranslation(geometry) };
 }

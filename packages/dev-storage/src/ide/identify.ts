@@ -13,11 +13,30 @@ export function guessGeometry(sectors: number): Geometry {
   return { cylinders: Math.min(Math.max(cylinders, 2), 16383), heads: 16, sectors: 63 };
 }
 
+/** How a BIOS makes its cylinders, heads and sectors of a disk's; values of CMOS byte 0x39. */
+export const TRANSLATION = { NONE: 0, LBA: 1, LARGE: 2 } as const;
+
+/** A disk whose partition table tells nothing: as it is, where the BIOS's 1024 cylinders are enough. [QEMU] */
+export function guessTranslation({ cylinders, heads, sectors }: Geometry): number {
+  return cylinders <= 1024 && heads <= 16 && sectors <= 63 ? TRANSLATION.NONE : TRANSLATION.LBA;
+}
+
+/** A disk that was partitioned under a BIOS with more than 16 heads. [QEMU] */
+export function partitionedTranslation({ cylinders, heads }: Geometry): number {
+  return cylinders * heads <= 131_072 ? TRANSLATION.LARGE : TRANSLATION.LBA;
+}
+
 /**
  * The geometry that the first partition of an MBR was made for, or undefined. Used only where it has at most 16 heads; more mean that a
  * BIOS translated it, and the standard geometry holds. [QEMU]
  */
 export function partitionGeometry(firstSector: Uint8Array, totalSectors: number): Geometry | undefined {
+  const found = partitioned(firstSector, totalSectors);
+  return found && found.heads <= 16 ? found : undefined;
+}
+
+/** The geometry of the first partition, with any number of heads. */
+export function partitioned(firstSector: Uint8Array, totalSectors: number): Geometry | undefined {
   if (firstSector[510] !== 0x55 || firstSector[511] !== 0xaa) return undefined;
   const view = new DataView(firstSector.buffer, firstSector.byteOffset, SECTOR);
   for (let entry = 0x1be; entry < 0x1fe; entry += 16) {
@@ -28,7 +47,7 @@ export function partitionGeometry(firstSector: Uint8Array, totalSectors: number)
     if (sectors === 0) continue;
     const cylinders = Math.floor(totalSectors / (heads * sectors));
     if (cylinders < 1 || cylinders > 16383) continue;
-    return heads <= 16 ? { cylinders, heads, sectors } : undefined;
+    return { cylinders, heads, sectors };
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bootDevice, cmosMemory, e820, littleEndian } from './firmware-data.js';
+import { bootDevice, cmosDisks, cmosMemory, e820, littleEndian } from './firmware-data.js';
 
 const MIB = 2 ** 20;
 const at = (rows: readonly (readonly [number, number])[]) =>
@@ -53,5 +53,53 @@ describe('fw_cfg items', () => {
 
   it('boot letters', () => {
     expect([...'abcdnx'].map(bootDevice)).toEqual([1, 1, 2, 3, 4, undefined]);
+  });
+});
+
+/** As `o /b 0x70 N`, `i /b 0x71` on the monitor of QEMU 7.2 show them. */
+describe('disk bytes of the CMOS', () => {
+  const large = { geometry: { cylinders: 16383, heads: 16, sectors: 63 }, translation: 1 };
+  const small = { geometry: { cylinders: 130, heads: 16, sectors: 63 }, translation: 0 };
+
+  it('-hda of 64 MiB', () => {
+    expect(at(cmosDisks([{ channel: 0, unit: 0, ...small }]))).toEqual({
+      '12': 0xf0,
+      '19': 0x2f,
+      '1b': 0x82,
+      '1c': 0,
+      '1d': 0x10,
+      '1e': 0xff,
+      '1f': 0xff,
+      '20': 0xc8,
+      '21': 0x82,
+      '22': 0,
+      '23': 0x3f,
+      '39': 0,
+    });
+  });
+
+  it('-hda of 10 GiB, -hdb of 64 MiB', () => {
+    const bytes = at(
+      cmosDisks([
+        { channel: 0, unit: 0, ...large },
+        { channel: 0, unit: 1, ...small },
+      ]),
+    );
+    expect(bytes).toMatchObject({ '12': 0xff, '1a': 0x2f, '1b': 0xff, '1c': 0x3f, '24': 0x82, '2a': 0x82, '39': 1 });
+  });
+
+  it('-hdb of 64 MiB, -hdd of 10 GiB', () => {
+    const bytes = at(
+      cmosDisks([
+        { channel: 0, unit: 1, ...small },
+        { channel: 1, unit: 1, ...large },
+      ]),
+    );
+    expect(bytes).toMatchObject({ '12': 0x0f, '1a': 0x2f, '24': 0x82, '39': 0x40 });
+    expect(bytes['19']).toBeUndefined();
+  });
+
+  it('none', () => {
+    expect(at(cmosDisks([]))).toEqual({ '12': 0, '39': 0 });
   });
 });

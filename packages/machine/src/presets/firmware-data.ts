@@ -23,6 +23,13 @@ export const FW_CFG = {
 /** CMOS indices. */
 export const CMOS = {
   FLOPPY_TYPES: 0x10,
+  /** Types of disks 0 and 1 in a nibble each; 15 = the type is in the next two. */
+  DISK_TYPES: 0x12,
+  DISK_TYPE_0: 0x19,
+  /** Nine bytes per disk. */
+  DISK_0: 0x1b,
+  /** Two bits per disk. */
+  DISK_TRANSLATION: 0x39,
   EQUIPMENT: 0x14,
   BASE_MEMORY: 0x15,
   EXTENDED_MEMORY: 0x17,
@@ -54,6 +61,34 @@ export function cmosMemory(below4g: number, above4g: number): readonly [index: n
     [CMOS.MEMORY_ABOVE_4G + 1, (high >> 8) & 0xff],
     [CMOS.MEMORY_ABOVE_4G + 2, (high >> 16) & 0xff],
   ];
+}
+
+/** What the firmware is told of a hard disk. */
+export interface FirmwareDisk {
+  readonly channel: number;
+  readonly unit: number;
+  readonly geometry: { readonly cylinders: number; readonly heads: number; readonly sectors: number };
+  readonly translation: number;
+}
+
+/** The disk bytes of the CMOS: type 47 with its geometry for the first channel's, the translation of all four. [QEMU 7.2] */
+export function cmosDisks(disks: readonly FirmwareDisk[]): readonly [index: number, value: number][] {
+  const bytes: [number, number][] = [];
+  let types = 0;
+  let translations = 0;
+  for (const { channel, unit, geometry, translation } of disks) {
+    translations |= translation << (2 * (2 * channel + unit));
+    if (channel !== 0) continue;
+    types |= unit === 0 ? 0xf0 : 0x0f;
+    bytes.push([CMOS.DISK_TYPE_0 + unit, 47]);
+    const { cylinders, heads, sectors } = geometry;
+    const control = 0xc0 | (heads > 8 ? 0x08 : 0);
+    const fields = [cylinders & 0xff, cylinders >> 8, heads, 0xff, 0xff, control, cylinders & 0xff, cylinders >> 8, sectors];
+    fields.forEach((value, i) => {
+      bytes.push([CMOS.DISK_0 + 9 * unit + i, value & 0xff]);
+    });
+  }
+  return [[CMOS.DISK_TYPES, types], ...bytes, [CMOS.DISK_TRANSLATION, translations]];
 }
 
 function word(index: number, value: number): [number, number][] {

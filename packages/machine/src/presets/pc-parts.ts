@@ -24,12 +24,12 @@ import {
   type RtcService,
 } from '@pagurus/dev-chipset';
 import { type BackdoorMachine, i8042, vmmouse, vmport } from '@pagurus/dev-ps2';
-import type { FloppyControllerService } from '@pagurus/dev-storage';
+import type { FloppyControllerService, IdeDriveService } from '@pagurus/dev-storage';
 import type { InputPin, PropertyValue, RamBlock } from '@pagurus/device-model';
 import type { ComposedDevice, Composer } from '../composer.js';
 import { MachineError, type PlugPlace } from '../machine-type.js';
 import { wiredOr } from '../wire.js';
-import { bootDevice, CMOS, cmosMemory, EQUIPMENT, e820, FW_CFG, littleEndian } from './firmware-data.js';
+import { bootDevice, CMOS, cmosDisks, cmosMemory, EQUIPMENT, e820, FW_CFG, littleEndian } from './firmware-data.js';
 import { addFloppies } from './pc-storage.js';
 
 const MIB = 2 ** 20;
@@ -307,6 +307,14 @@ export function tellFirmware(composer: Composer, parts: IsaParts, layout: Memory
   };
   const once = config.boot?.once === undefined ? undefined : bootOrder('once', config.boot.once);
   setOrder(once ?? order);
+  // Drives of -device come after the board: the first reset is that of the machine's start.
+  let told = false;
+  composer.afterReset.push(() => {
+    if (told) return;
+    told = true;
+    const disks = composer.devices.flatMap(({ device }) => (device.services as Partial<IdeDriveService> | undefined)?.disk ?? []);
+    for (const [index, value] of cmosDisks(disks)) cmos.set(index, value);
+  });
   if (!once) return;
   let resets = 0;
   // The first is that of the machine's start.
