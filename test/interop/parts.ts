@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe } from 'vitest';
 import { qemu10 } from './qemu10.js';
 
@@ -27,6 +27,12 @@ const PROBES = {
   objdump: () => spawnSync('objdump', ['--version']).status === 0,
   /** A terminal that can be looked at. */
   tmux: () => spawnSync('tmux', ['-V']).status === 0,
+  /** A processor to ask, and a compiler for the program that asks it. */
+  amd64: () =>
+    existsSync('/proc/cpuinfo') &&
+    readFileSync('/proc/cpuinfo', 'latin1').includes('AuthenticAMD') &&
+    process.arch === 'x64' &&
+    spawnSync('cc', ['--version']).status === 0,
   nasm: () => spawnSync('nasm', ['--version']).status === 0,
   /** Debian's kernels and busybox, fetched as packages. */
   guests: () => spawnSync('apt-get', ['--version']).status === 0 && spawnSync('dpkg-deb', ['--version']).status === 0,

@@ -50,4 +50,11 @@ group('DF', 'r', 'STi', 'ffreep');
 group('DF', 'r', 'ST0,STi', '- - - - - fucomip fcomip');
 single('DF', 4, 'fnstsw_AX');
 
+// not in the manuals, but there: other codes of the same
+group('D9', 'r', 'STi', '- - - fstp1');
+group('DC', 'r', 'STi', '- - fcom2 fcomp3');
+group('DD', 'r', 'STi', '- fxch4');
+group('DE', 'r', 'STi', '- - fcomp5');
+group('DF', 'r', 'STi', '- fxch7 fstp8 fstp9');
+
 export const x87Rows = rows;
