@@ -393,9 +393,10 @@ export function decode(from: u32, to: u32, rec: u32, offset: u32): u32 {
     if (codeSize != MODE_64) thirdRegister &= 7;
     mandatoryPrefix = second & 3;
     // only scalars of maps 0F 38 and 0F 3A are there
-    if (second & 4 || (map != 2 && map != 3)) vexValid = false;
-    map = vexValid ? map + 2 : 1;
-    byte = vexValid ? fetch8() : 0x04;
+    const known = map == 2 || map == 3;
+    if (second & 4 || !known) vexValid = false;
+    map = known ? map + 2 : 1;
+    byte = known ? fetch8() : 0x04;
   }
   // F3 with REX.B is no PAUSE but the exchange with R8
   if (byte == 0x90 && !map && rex & 1) mandatoryPrefix = 0;

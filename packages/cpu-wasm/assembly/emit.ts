@@ -2,7 +2,7 @@
  * From a decoded instruction to its records. Memory operands of the common operations are part of their record; for all others a value
  * is brought into a pseudo register, and a read-modify-write is a LOCKED … STORE pair around the register form.
  */
-import { DS, FEATURE_7_EBX, FEATURE_80000001_ECX, MODE, MODE_64, MODE_STACK32, PSEUDO_T0, PSEUDO_T1, PSEUDO_ZERO } from '../src/layout';
+import { CS, DS, FEATURE_7_EBX, FEATURE_80000001_ECX, MODE, MODE_64, MODE_STACK32, PSEUDO_T0, PSEUDO_T1, PSEUDO_ZERO } from '../src/layout';
 import {
   OPERAND_E, OPERAND_G, OPERAND_I, OPERAND_NONE, addressSize, codeSize, decodedLength, emitEnd, immediate, immediate2, immediateHigh, implicitKind,
   isMemory, kind0, kind1, kind2, mandatoryPrefix, memoryBase, memoryDisplacement, memoryIndex, memoryKind, modrm, opcodeByte, opcodeMap,
@@ -307,7 +307,10 @@ export function emit(semantic: u32, rec: u32): u32 {
       if (op == Op.TZCNT8 && !feature(FEATURE_7_EBX, 3)) op = Op.BSF8;
       else if (op == Op.LZCNT8 && !feature(FEATURE_80000001_ECX, 5)) op = Op.BSR8;
       return emitRegisters(rec, op + sizeIndex(kind0 == OPERAND_NONE || kind0 == OPERAND_I ? operandSize : size0), access, extra);
-    case T.EMIT_PLAIN: return emitRegisters(rec, op, access, extra);
+    case T.EMIT_PLAIN:
+      // MOV to CS is invalid before its operand is looked at
+      if (op == Op.H_SEGMENT_LOAD && ((modrm >> 3) & 7) == CS) return memoryRecord(rec, Op.H_INVALID, 0, 0, 0);
+      return emitRegisters(rec, op, access, extra);
     case T.EMIT_RAW: return memoryRecord(rec, op + sizeIndex(operandSize), kind0 == OPERAND_G ? register0 : 0, 0, extra);
     case T.EMIT_RAW_PLAIN: return memoryRecord(rec, op, kind0 == OPERAND_G ? register0 : 0, 0, operandSize | (modrm << 8) | (opcodeByte << 16));
     case T.EMIT_PUSH: return emitPush(rec);

@@ -4,13 +4,14 @@
  * (`loadAt`, `storeAt`, `address` …) do not return from a fault.
  */
 import {
-  CODE_PAGES, CURRENT_RECORD, FS, GPR, MODE_STACK32, PSEUDO_ZERO, SEGMENTS, SEGMENT_STRIDE, SEG_BASE, SEG_READ_HIGH, SEG_READ_LOW, SEG_WRITE_HIGH,
+  CODE_PAGES, CURRENT_RECORD, FETCH_BASE, FETCH_MASK, FS, GPR, MODE_STACK32, PSEUDO_ZERO, SEGMENTS, SEGMENT_STRIDE, SEG_BASE, SEG_READ_HIGH, SEG_READ_LOW, SEG_WRITE_HIGH,
   SEG_WRITE_LOW, SS, TLB, TLB_ENTRIES, TLB_READ, TLB_SET, TLB_SET_STRIDE, TLB_WRITE,
 } from '../src/layout';
 import { unwind } from './bus';
 import { AC, GP, SS_FAULT, raise } from './exceptions';
-import { KERNEL_SET, NO_ADDRESS, READ, USER_SET, WRITE, lastWalkFlags, walk } from './paging';
+import { KERNEL_SET, NO_ADDRESS, PROBE, READ, USER_SET, WRITE, lastWalkFlags, walk } from './paging';
 import { hostOf, readPhysical, touch, writableHostOf, writePhysical } from './physical';
+import { instructionAddress } from './position';
 import { RBP, RSP, faulted, get, is64, mode, put, segment } from './state';
 import { ENTRY_ONCE, fill } from './tlb';
 
@@ -88,20 +89,37 @@ export function moveStack(by: i32): void {
 function canonical(linear: u64, n: u32): bool {
   // system tables may lie anywhere in compatibility mode
   if (!is64()) return linear >> 32 != 0 || linear + n <= 0x100000000 || !flatOverflow();
-  if (i64(linear) << 16 >> 16 == i64(linear)) return true;
+  const last = linear + n - 1;
+  if (i64(linear) << 16 >> 16 == i64(linear) && i64(last) << 16 >> 16 == i64(last)) return true;
   const rec = load<u32>(CURRENT_RECORD);
   const stack = rec != 0 && ((load<u8>(rec, 6) >> 2) & 15) == 2;
   raise(stack ? SS_FAULT : GP, true, 0);
   return false;
 }
 
+/** The segment prefix of the instruction that executes, which records of flat segments do not keep; 0 = none. */
+function segmentOverride(): u32 {
+  let last: u32 = 0;
+  for (let i: u64 = 0; i < 14; i++) {
+    const physical = walk((instructionAddress() + load<u64>(FETCH_BASE) + i) & load<u64>(FETCH_MASK), PROBE, false);
+    const host = physical == NO_ADDRESS ? 0 : hostOf(physical);
+    if (!host) break;
+    const byte: u32 = load<u8>(host);
+    if ((byte & 0xe7) == 0x26) last = byte;
+    else if ((byte < 0x64 || byte > 0x67) && byte < 0xf0) break;
+    else if (byte > 0xf3 || byte == 0xf1) break;
+  }
+  return last;
+}
+
 function flatOverflow(): bool {
   const rec = load<u32>(CURRENT_RECORD);
   if (!rec || load<u8>(rec, 6) >= 4) return false;
+  const chosen = segmentOverride();
   // no operand of its own: a push or pop
   const base: u32 = load<u8>(rec, 4);
   const stack = base == RSP || base == RBP || (base == PSEUDO_ZERO && load<u8>(rec, 5) == PSEUDO_ZERO && load<u32>(rec, 8) == 0);
-  raise(stack ? SS_FAULT : GP, true, 0);
+  raise(chosen == 0x36 || (!chosen && stack) ? SS_FAULT : GP, true, 0);
   return true;
 }
 
@@ -216,6 +234,11 @@ export function storeAt<T>(linear: u64, value: T): void {
 export function probeWrite(linear: u64, n: u32): void {
   readForWriteCheck(linear, n, load<u32>(TLB_SET));
 }
+/** Fails now if a read of a byte would fail later. */
+export function probeRead(linear: u64): void {
+  if (canonical(linear, 1)) walkAndFill(linear, READ, load<u32>(TLB_SET), false);
+  if (faulted()) unwind();
+}
 function readForWriteCheck(linear: u64, n: u32, set: u32): void {
   if (canonical(linear, n) && aligned(linear, n, set)) {
     if (walkAndFill(linear, WRITE, set, false) != NO_ADDRESS && crosses(linear, n)) walkAndFill(nextPage(linear), WRITE, set, false);
@@ -265,6 +288,12 @@ export function operandAddress(rec: u32, plus: u32, n: u32, write: bool): u64 {
   return address(segmentOf(rec), (offsetOf(rec) + plus) & mask, n, write);
 }
 
+/** Do `n` bytes at a record's operand reach beyond the address size, so that their parts wrap one by one? */
+export function wraps(rec: u32, n: u32): bool {
+  const width: u32 = load<u8>(rec, 6) >> 6;
+  return width != 0 && offsetOf(rec) + n - 1 > (width == 1 ? <u64>0xffffffff : 0xffff);
+}
+
 /** The 16-bit operand of a record that decodes its modrm itself: for instructions that look at other things before memory. */
 export function operand16(rec: u32): u32 {
   const modrm = (load<u32>(rec, 12) >> 8) & 0xff;
@@ -274,7 +303,7 @@ export function operand16(rec: u32): u32 {
 /** Linear address of an absolute stack pointer (already cut to the stack's size). */
 export function stackAt(pointer: u64, n: u32, write: u32): u64 {
   if (is64()) {
-    canonicalStack(pointer);
+    canonicalStack(pointer, n);
     return pointer;
   }
   const s = segment(SS);
@@ -286,8 +315,9 @@ export function stackAt(pointer: u64, n: u32, write: u32): u64 {
 }
 
 /** #SS(0) for a stack pointer that is not canonical (64-bit mode). */
-function canonicalStack(linear: u64): void {
-  if (i64(linear) << 16 >> 16 == i64(linear)) return;
+function canonicalStack(linear: u64, n: u32): void {
+  const last = linear + n - 1;
+  if (i64(linear) << 16 >> 16 == i64(linear) && i64(last) << 16 >> 16 == i64(last)) return;
   raise(SS_FAULT, true, 0);
   unwind();
 }
@@ -296,12 +326,12 @@ function canonicalStack(linear: u64): void {
 export function pushAt<T>(offset: i32, value: T): void {
   const linear = stackAddress(offset, sizeof<T>() as u32, 1);
   if (faulted()) unwind();
-  if (is64()) canonicalStack(linear);
+  if (is64()) canonicalStack(linear, sizeof<T>() as u32);
   storeAt<T>(linear, value);
 }
 export function popAt<T>(offset: i32): T {
   const linear = stackAddress(offset, sizeof<T>() as u32, 0);
   if (faulted()) unwind();
-  if (is64()) canonicalStack(linear);
+  if (is64()) canonicalStack(linear, sizeof<T>() as u32);
   return loadAt<T>(linear);
 }

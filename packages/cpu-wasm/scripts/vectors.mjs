@@ -1,12 +1,13 @@
 /**
  * Runs instruction vectors and prints what differs, by form.
- * `node scripts/vectors.mjs [--cat int,seg] [--form SUBSTRING] [--mode 16|32|64] [--host legacy|pae|long] [--show N] [--index N] FILE[.gz]`
+ * `node scripts/vectors.mjs [--cat int,seg] [--form SUBSTRING] [--mode 16|32|64] [--host legacy|pae|long] [--show N] [--index N] FILE[.br|.xz|.gz]`
  * Exit code 0 if everything agrees, 1 if not, 2 for a wrong command line.
  */
 import './typescript.mjs';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { gunzipSync } from 'node:zlib';
+import { readVectors } from './vector-files.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,14 +22,12 @@ const { values, positionals } = parseArgs({
     summary: { type: 'boolean', default: false },
   },
 });
-const path = positionals[0] ?? new URL('../fixtures/vectors-int.bin.gz', import.meta.url);
-const { VectorFile } = await import('../src/vectors.ts');
+const path = positionals[0] ?? new URL('../fixtures/vectors-int.bin.br', import.meta.url);
 const { VectorMachine } = await import('../src/vector-machine.ts');
 const { VectorChecker, describeFailure, excluded } = await import('../src/vector-check.ts');
 const { createVectorCpu } = await import('../src/vector-cpu.ts');
 
-const data = readFileSync(path);
-const file = new VectorFile(new Uint8Array(data[0] === 0x1f ? gunzipSync(data) : data));
+const file = readVectors(path instanceof URL ? fileURLToPath(path) : path);
 const cpu = createVectorCpu(new WebAssembly.Module(readFileSync(new URL('../wasm/cpu.wasm', import.meta.url))));
 const machine = new VectorMachine(cpu, file, values.host);
 const checker = new VectorChecker(file, values.host);
@@ -44,7 +43,7 @@ for (const vector of file) {
   if (values.form && !vector.form.name.includes(values.form)) continue;
   if (modes && !modes.includes(vector.mode)) continue;
   if (values.index && vector.index !== Number(values.index)) continue;
-  const reason = excluded(vector);
+  const reason = excluded(vector, values.host);
   if (reason) {
     console.log(`skipped #${vector.index} ${vector.form.name}: ${reason}`);
     continue;

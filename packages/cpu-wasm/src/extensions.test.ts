@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
+import { brotliDecompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { CR4 } from './flags.js';
 import * as layout from './layout.js';
@@ -14,7 +14,9 @@ import { ARENA, copyRegisters, NO_TRAP, type Vector, VectorFile, type VectorRegi
 const wasm = new URL('../wasm/cpu.wasm', import.meta.url);
 if (!existsSync(wasm)) throw new Error('wasm/cpu.wasm is missing: run "npm run build:wasm"');
 const module = new WebAssembly.Module(readFileSync(wasm));
-const file = new VectorFile(new Uint8Array(gunzipSync(readFileSync(new URL('../fixtures/vectors-int.bin.gz', import.meta.url)))));
+const file = new VectorFile(
+  new Uint8Array(brotliDecompressSync(readFileSync(new URL('../fixtures/vectors-int.bin.br', import.meta.url)))),
+);
 const template = [...file].find((vector) => vector.mode === 64 && vector.patches.length === 0)!;
 
 interface Run extends VectorResult {

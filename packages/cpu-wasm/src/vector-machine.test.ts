@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
+import { brotliDecompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { describeFailure, excluded, VectorChecker } from './vector-check.js';
 import { createVectorCpu } from './vector-cpu.js';
@@ -11,7 +11,9 @@ if (!existsSync(wasm)) throw new Error('wasm/cpu.wasm is missing: run "npm run b
 const module = new WebAssembly.Module(readFileSync(wasm));
 
 function open(name: string): VectorFile {
-  return new VectorFile(new Uint8Array(gunzipSync(readFileSync(new URL(`../fixtures/${name}.bin.gz`, import.meta.url)))));
+  return new VectorFile(
+    new Uint8Array(brotliDecompressSync(readFileSync(new URL(`../fixtures/${name}.bin.br`, import.meta.url)))),
+  );
 }
 
 /** Runs the vectors and returns the descriptions of those that differ, at most ten. */
@@ -21,7 +23,7 @@ function failures(file: VectorFile, host: VectorHost, wanted: (vector: Vector) =
   const texts: string[] = [];
   let ran = 0;
   for (const vector of file) {
-    if (!wanted(vector) || excluded(vector)) continue;
+    if (!wanted(vector) || excluded(vector, host)) continue;
     ran++;
     const differences = checker.compare(vector, machine.run(vector));
     if (differences.length > 0 && texts.length < 10) texts.push(describeFailure(vector, differences));
@@ -33,33 +35,37 @@ const integers = open('vectors-int');
 const reals = open('vectors-x87');
 const vectors = open('vectors-simd');
 
-const HOSTS: readonly [VectorHost, VectorMode][] = [
-  ['legacy', 16],
-  ['legacy', 32],
+/** Every vector under one kind of paging, and a part of them under the others: what differs there is not the instruction. */
+const MAIN: readonly [VectorHost, VectorMode][] = [
   ['pae', 16],
   ['pae', 32],
-  ['long', 16],
-  ['long', 32],
   ['long', 64],
 ];
+const OTHERS: readonly [VectorHost, VectorMode][] = [
+  ['legacy', 16],
+  ['legacy', 32],
+  ['long', 16],
+  ['long', 32],
+];
+const PART = 10;
 
 describe('instructions as recorded on hardware', () => {
-  it.each(HOSTS)('integer, segments and privilege, paging %s, %i-bit code', (host, mode) => {
-    const { ran, texts } = failures(integers, host, (vector) => vector.mode === mode);
-    expect(ran).toBeGreaterThan(3900);
-    expect(texts.join('\n')).toBe('');
-  });
+  describe.each([
+    ['integer, segments and privilege', integers, 20_000],
+    ['x87', reals, 10_000],
+    ['MMX, SSE', vectors, 20_000],
+  ] as const)('%s', (_, file, least) => {
+    it.each(MAIN)('paging %s, %i-bit code', (host, mode) => {
+      const { ran, texts } = failures(file, host, (vector) => vector.mode === mode);
+      expect(ran).toBeGreaterThan(least);
+      expect(texts.join('\n')).toBe('');
+    });
 
-  it.each([16, 32, 64] as const)('x87, %i-bit code', (mode) => {
-    const { ran, texts } = failures(reals, 'long', (vector) => vector.mode === mode);
-    expect(ran).toBeGreaterThan(1500);
-    expect(texts.join('\n')).toBe('');
-  });
-
-  it.each([16, 32, 64] as const)('MMX, SSE and other extensions, %i-bit code', (mode) => {
-    const { ran, texts } = failures(vectors, 'long', (vector) => vector.mode === mode);
-    expect(ran).toBeGreaterThan(2000);
-    expect(texts.join('\n')).toBe('');
+    it.each(OTHERS)('a part of them, paging %s, %i-bit code', (host, mode) => {
+      const { ran, texts } = failures(file, host, (vector) => vector.mode === mode && vector.index % PART === 0);
+      expect(ran).toBeGreaterThan(least / PART);
+      expect(texts.join('\n')).toBe('');
+    });
   });
 });
 

@@ -32,6 +32,8 @@ export interface VectorResult {
 export type VectorHost = 'legacy' | 'pae' | 'long';
 
 const HALT = 0xf4;
+const XCR0_X87_SSE = 3n;
+const HALTS = 0xf4f4f4f4 | 0;
 /** A LOOP onto itself takes 65536. */
 const INSTRUCTION_LIMIT = 100_000;
 /** Physical and linear addresses of the supervisor's tables; linear = {@link SYSTEM} + offset, sign-extended in long mode. */
@@ -81,6 +83,8 @@ const NO_EXECUTE = 1n << 63n;
 const CODE_FLAGS = SEGMENT.PRESENT | SEGMENT.S | SEGMENT.CODE | SEGMENT.WRITABLE | SEGMENT.ACCESSED;
 const DATA_FLAGS = SEGMENT.PRESENT | SEGMENT.S | SEGMENT.WRITABLE | SEGMENT.ACCESSED;
 const RING3 = SEGMENT.DPL;
+/** The bit for the operating system's use, which Linux sets in descriptors of modify_ldt. */
+const AVAILABLE = 1 << 20;
 const FLAT = SEGMENT.G | SEGMENT.B | 0xf0000;
 
 /** Exceptions that push an error code. */
@@ -102,9 +106,10 @@ export class VectorMachine {
     readonly cpu: VectorCpu,
     readonly file: VectorFile,
     readonly host: VectorHost = 'legacy',
-    /** Bits of CR4 on top of those that vectors assume. */
-    readonly control4 = 0,
+    /** Bits of CR4 besides those of paging and SSE. */
+    readonly control4: number = CR4.OSXSAVE,
   ) {
+    new DataView(cpu.memory.buffer).setBigUint64(layout.XCR0, XCR0_X87_SSE, true);
     this.ram = cpu.allocate('vectors.ram', RAM);
     cpu.setMemoryMap([{ base: 0, length: RAM, kind: 'ram', block: this.ram, offset: 0 }]);
     this.ram.write(CODE.base, new Uint8Array(CODE.length).fill(HALT));
@@ -126,8 +131,15 @@ export class VectorMachine {
         throw new Error(`vector ${vector.index}: the CPU came back with "${exit}" instead of halting in a handler`);
       return this.collect(vector);
     } finally {
-      ram.write(CODE.base + vector.codeOffset, new Uint8Array(room).fill(HALT));
+      this.restoreCode(vector.codeOffset, room);
     }
+  }
+
+  /** HLT everywhere again: the instruction itself, and what it may have written over the code. */
+  private restoreCode(offset: number, length: number): void {
+    this.ram.write(CODE.base + offset, new Uint8Array(length).fill(HALT));
+    const words = new Int32Array(this.cpu.memory.buffer, this.ram.address + CODE.base, CODE.length / 4);
+    if (words.some((word) => word !== HALTS)) this.ram.write(CODE.base, new Uint8Array(CODE.length).fill(HALT));
   }
 
   // ------------------------------------------------------------------------------------------------ tables
@@ -169,8 +181,8 @@ export class VectorMachine {
     descriptor(gdt(SELECTOR.tss), linear(AT.tss), 0x67, SEGMENT.PRESENT | 0xb00);
     descriptor(gdt(SELECTOR.ldt), linear(AT.ldt), 0x0f, SEGMENT.PRESENT | 0x200);
     if (longMode) for (const selector of [SELECTOR.tss, SELECTOR.ldt]) view.setUint32(gdt(selector) + 8, 0xffffffff, true);
-    descriptor(AT.ldt, BigInt(CODE.base), 0xffff, CODE_FLAGS | RING3);
-    descriptor(AT.ldt + 8, BigInt(ARENA.base), 0xffff, DATA_FLAGS | RING3);
+    descriptor(AT.ldt, BigInt(CODE.base), 0xffff, CODE_FLAGS | RING3 | AVAILABLE);
+    descriptor(AT.ldt + 8, BigInt(ARENA.base), 0xffff, DATA_FLAGS | RING3 | AVAILABLE);
     if (longMode) view.setBigUint64(AT.tss + 4, linear(AT.stackTop), true);
     else {
       view.setUint32(AT.tss + 4, SYSTEM + AT.stackTop, true);

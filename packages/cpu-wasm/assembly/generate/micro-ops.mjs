@@ -233,7 +233,12 @@ for (const name of ['BT', 'BTS', 'BTR', 'BTC']) {
 /** dst, src; two-operand register forms without 8-bit size. IMUL's third operand is the immediate (src = zero, product of src and immediate otherwise). */
 for (const [name, call] of [['BSF', 'bsf'], ['BSR', 'bsr'], ['TZCNT', 'tzcnt'], ['LZCNT', 'lzcnt'], ['POPCNT', 'popcount'], ['IMUL', 'imul']]) {
   op(`${name}8`, 'unreachable();');
-  for (const size of [16, 32, 64]) op(`${name}${size}`, `${put(T[size], `${call}<${T[size]}>(${dst(T[size])}, ${src(T[size])})`)} ${NEXT}`);
+  for (const size of [16, 32, 64]) {
+    const t = T[size];
+    // without a bit set the destination stays as it is, its upper half included
+    if (call === 'bsf' || call === 'bsr') op(`${name}${size}`, `const v = ${src(t)}; const r = ${call}<${t}>(${dst(t)}, v); if (v) ${put(t, 'r')} ${NEXT}`);
+    else op(`${name}${size}`, `${put(t, `${call}<${t}>(${dst(t)}, ${src(t)})`)} ${NEXT}`);
+  }
 }
 op('IMUL8_RI', 'unreachable();');
 for (const size of [16, 32, 64]) op(`IMUL${size}_RI`, `${put(T[size], `imul<${T[size]}>(${src(T[size])}, ${imm(T[size])})`)} ${NEXT}`);

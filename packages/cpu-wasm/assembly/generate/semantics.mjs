@@ -77,7 +77,9 @@ define('SYSREG', 'H_SEGMENT_STORE8', 'mov_from_seg', { access: 'w' });
 define('SYSREG', 'H_*', 'sldt str smsw', { access: 'w' });
 define('PLAIN', 'H_SEGMENT_LOAD', 'mov_to_seg');
 define('PLAIN', 'H_INTERRUPT_N', 'int', { stops: true });
-define('PLAIN', 'H_INVALID', 'ud0 ud1 ud2', { stops: true });
+define('PLAIN', 'H_INVALID', 'ud2', { stops: true });
+// their operand is not touched
+define('RAW_PLAIN', 'H_INVALID', 'ud0 ud1', { stops: true });
 define('PLAIN', 'H_*', 'hlt mwait int1 int3 syscall sysenter rsm', { stops: true });
 define('PLAIN', 'H_*', 'into daa das aaa aas aam aad salc lahf sahf clc stc cmc cld std cli sti wait verr verw');
 define('PLAIN', 'H_*', 'monitor clac stac swapgs clts cpuid pause rdtsc rdtscp rdpmc rdmsr wrmsr');

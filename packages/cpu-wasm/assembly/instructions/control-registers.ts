@@ -4,7 +4,7 @@ import {
 } from '../../src/layout';
 import { notify } from '../bus';
 import { gp, ud } from '../exceptions';
-import { offsetOf, operand16, operandAddress, segmentOf } from '../memory';
+import { offsetOf, operand16, operandAddress, probeRead, segmentOf } from '../memory';
 import { gate, readPhysical } from '../physical';
 import { leaveAfter } from '../position';
 import { privileged } from '../privilege';
@@ -163,6 +163,7 @@ export function invlpg(rec: u32): i32 {
 export function cacheControl(rec: u32): void {
   privileged();
 }
+/** Asks for the rights of a load, and loads nothing. */
 export function clflush(rec: u32): void {
-  operandAddress(rec, 0, 1, false);
+  probeRead(operandAddress(rec, 0, 1, false));
 }

@@ -97,7 +97,7 @@ export function lar<T>(rec: u32): void {
   let types = LAR_TYPES;
   if (longMode()) types &= LONG_TYPES;
   const ok = visible(sel) && (high & DESC_S || (types >> typeOf(high)) & 1);
-  if (ok) put<T>(load<u8>(rec, 2), (high & 0x00f0ff00) as T);
+  if (ok) put<T>(load<u8>(rec, 2), (high & 0x00ffff00) as T);
   setZero(ok as bool);
 }
 export function lsl<T>(rec: u32): void {

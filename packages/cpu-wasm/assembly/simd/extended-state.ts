@@ -4,8 +4,8 @@ import { faultCode, fault, GP, NM, ud } from '../exceptions';
 import { loadAt, probeWrite, storeAt } from '../memory';
 import { cpl, cr0, CR0_TS, cr4, CR4_OSXSAVE, get, put, RAX, RCX, RDX } from '../state';
 import { initialize } from '../x87/environment';
-import { memoryAddress, mxcsrBits } from './operands';
-import { restoreX87, restoreXmm, saveX87, saveXmm } from './simd';
+import { checkAlignment, memoryAddress, mxcsrBits } from './operands';
+import { restoreX87, restoreXmm, saveX87, saveXmm } from './state-image';
 
 const X87: u64 = 1;
 const SSE: u64 = 2;
@@ -37,9 +37,8 @@ export function xsetbv(): void {
 function area(write: bool): u64 {
   available();
   if (cr0() & CR0_TS) fault(NM);
-  const at = memoryAddress(AREA, write);
-  if (u32(at) & 63) faultCode(GP, 0);
-  return at;
+  checkAlignment(63);
+  return memoryAddress(AREA, write);
 }
 export function xsave(): void {
   const at = area(true);
@@ -56,12 +55,12 @@ export function xsave(): void {
 export function xrstor(): void {
   const at = area(false);
   const wanted = load<u64>(XCR0) & edxEax();
+  loadAt<u8>(at);
   const present = loadAt<u64>(at + 512);
   if (present & ~load<u64>(XCR0)) faultCode(GP, 0);
   for (let i: u32 = 8; i < 24; i += 8) if (loadAt<u64>(at + 512 + i)) faultCode(GP, 0);
   const mxcsr = loadAt<u32>(at + 24);
   if (wanted & SSE && mxcsr & ~mxcsrBits()) faultCode(GP, 0);
-  loadAt<u8>(at);
   if (wanted & X87) {
     if (present & X87) restoreX87(at);
     else {

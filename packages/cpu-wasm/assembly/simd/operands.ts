@@ -1,7 +1,7 @@
 /** Operands of MMX and SSE instructions: registers, memory with its alignment rules, and whether the instruction may run at all. [SDM 1:9, 1:10, 2A:2.4] */
 import { FEATURE_80000001_ECX, FPU_REGISTERS, MXCSR, SEG_BASE, XMM } from '../../src/layout';
 import { fault, faultCode, GP, NM, ud } from '../exceptions';
-import { loadAt, offsetOf, operandAddress, probeWrite, segmentOf, storeAt } from '../memory';
+import { loadAt, offsetOf, operandAddress, probeWrite, segmentOf, storeAt, wraps } from '../memory';
 import { cr0, CR0_EM, CR0_TS, cr4, CR4_OSFXSR, feature, segment } from '../state';
 import { checkPending } from '../x87/escape';
 import { setTags, setTop } from '../x87/stack';
@@ -78,9 +78,16 @@ export function setMm(n: u32, value: u64): void {
 export function memoryAddress(n: u32, write: bool): u64 {
   return operandAddress(record, 0, n, write);
 }
-/** Alignment counts before the segment's limit. */
-function checkAlignment(): void {
-  if ((u32(offsetOf(record)) + load<u32>(segment(segmentOf(record)), SEG_BASE)) & 15) faultCode(GP, 0);
+/** Address of the 8 bytes at `offset` of an operand that wraps in its segment between its halves. */
+export function halfAddress(offset: u32): u64 {
+  return operandAddress(record, offset, 8, true);
+}
+export function memoryWraps(n: u32): bool {
+  return wraps(record, n);
+}
+/** Alignment to `mask` + 1 bytes counts before the segment's limit. */
+export function checkAlignment(mask: u32 = 15): void {
+  if ((u32(offsetOf(record)) + load<u32>(segment(segmentOf(record)), SEG_BASE)) & mask) faultCode(GP, 0);
 }
 /** Operands of arithmetic need no alignment where MXCSR.MM (AMD's misaligned mode) is set; moves always do. */
 export const UNALIGNED: u32 = 0;

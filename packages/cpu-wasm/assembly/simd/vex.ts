@@ -1,4 +1,5 @@
 /** BMI1 and BMI2: the VEX-coded instructions on general registers. [SDM 2A, 2B] */
+import { ud } from '../exceptions';
 import { setResult } from '../flags';
 import { loadAt } from '../memory';
 import { get, put, RDX } from '../state';
@@ -46,7 +47,8 @@ export function vex(): void {
   const width: u64 = wide ? 64 : 32;
   const all: u64 = wide ? u64.MAX_VALUE : 0xffffffff;
   if (key >> 10 == 5) {
-    // RORX
+    // RORX: the third operand is not used, and its field must say so
+    if (thirdNumber) ud();
     const a = source();
     const count = u64(immediate) & (width - 1);
     write(regNumber, wide ? rotr<u64>(a, count) : u64(rotr<u32>(u32(a), u32(count))));

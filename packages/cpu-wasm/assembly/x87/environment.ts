@@ -1,7 +1,7 @@
 /** The x87 environment and whole state in memory: FLDENV, FNSTENV, FRSTOR, FNSAVE, and initialization. [SDM 1:8.1.10, 2A] */
 import { CS, FPU_CONTROL, FPU_CS, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, FPU_REGISTERS, FPU_STATUS, MODE, MODE_PROTECTED } from '../../src/layout';
 import { notify } from '../bus';
-import { loadAt, operandAddress, probeWrite, storeAt } from '../memory';
+import { loadAt, operandAddress, probeWrite, storeAt, wraps } from '../memory';
 import { aKind, FINITE, unpack80, ZERO } from './number';
 import { BUSY, physical, setStatus, setTags, setTop, signExponent, significand, st, status, summarize, SUMMARY, tags, top } from './stack';
 
@@ -70,8 +70,43 @@ function environmentLength(size: u32): u32 {
   return size == 2 ? 14 : 28;
 }
 
-/** Writes the 14 or 28 bytes at `at`; they must have been probed. */
-function putEnvironment(at: u64, size: u32): void {
+/** The area in use: its record and address, and whether its parts wrap one by one in a 16-bit segment. */
+let record: u32 = 0;
+let start: u64 = 0;
+let wrapping: bool = false;
+let writing: bool = false;
+/** Address of the `n` bytes at `offset`. */
+@inline function part(offset: u32, n: u32): u64 {
+  return wrapping ? operandAddress(record, offset, n, writing) : start + offset;
+}
+/** Fails now if anything would: whole environments, then registers of 8 and 2 bytes. */
+function beginArea(rec: u32, size: u32, write: bool, registers: bool): void {
+  const length = environmentLength(size);
+  const whole = length + (registers ? 80 : 0);
+  record = rec;
+  writing = write;
+  wrapping = wraps(rec, whole);
+  if (!wrapping) {
+    start = operandAddress(rec, 0, whole, write);
+    if (write) probeWrite(start, whole);
+    else probeRead(start, whole, size);
+    return;
+  }
+  for (let i: u32 = 0; i < length; i += size) probePart(i, size);
+  if (registers) {
+    for (let i: u32 = 0; i < 80; i += 10) {
+      probePart(length + i, 8);
+      probePart(length + i + 8, 2);
+    }
+  }
+}
+function probePart(offset: u32, n: u32): void {
+  if (writing) probeWrite(part(offset, n), n);
+  else loadAt<u8>(part(offset, n));
+}
+
+/** Writes the 14 or 28 bytes; they must have been probed. */
+function putEnvironment(size: u32): void {
   const real = (load<u32>(MODE) & MODE_PROTECTED) == 0;
   let ip = u32(load<u64>(FPU_IP));
   let dp = u32(load<u64>(FPU_DP));
@@ -81,50 +116,50 @@ function putEnvironment(at: u64, size: u32): void {
     dp += u32(load<u16>(FPU_DS)) << 4;
   }
   if (size == 2) {
-    storeAt<u16>(at, load<u16>(FPU_CONTROL));
-    storeAt<u16>(at + 2, u16(statusWord()));
-    storeAt<u16>(at + 4, u16(fullTagWord()));
-    storeAt<u16>(at + 6, u16(ip));
-    storeAt<u16>(at + 8, u16(real ? ((ip >> 4) & 0xf000) | opcode : load<u16>(FPU_CS)));
-    storeAt<u16>(at + 10, u16(dp));
-    storeAt<u16>(at + 12, u16(real ? (dp >> 4) & 0xf000 : load<u16>(FPU_DS)));
+    storeAt<u16>(part(0, 2), load<u16>(FPU_CONTROL));
+    storeAt<u16>(part(2, 2), u16(statusWord()));
+    storeAt<u16>(part(4, 2), u16(fullTagWord()));
+    storeAt<u16>(part(6, 2), u16(ip));
+    storeAt<u16>(part(8, 2), u16(real ? ((ip >> 4) & 0xf000) | opcode : load<u16>(FPU_CS)));
+    storeAt<u16>(part(10, 2), u16(dp));
+    storeAt<u16>(part(12, 2), u16(real ? (dp >> 4) & 0xf000 : load<u16>(FPU_DS)));
     return;
   }
-  storeAt<u32>(at, 0xffff0000 | load<u16>(FPU_CONTROL));
-  storeAt<u32>(at + 4, 0xffff0000 | statusWord());
-  storeAt<u32>(at + 8, 0xffff0000 | fullTagWord());
-  storeAt<u32>(at + 12, real ? 0xffff0000 | (ip & 0xffff) : ip);
-  storeAt<u32>(at + 16, real ? ((ip >> 4) & 0x0ffff000) | opcode : (opcode << 16) | load<u16>(FPU_CS));
-  storeAt<u32>(at + 20, real ? 0xffff0000 | (dp & 0xffff) : dp);
-  storeAt<u32>(at + 24, real ? (dp >> 4) & 0x0ffff000 : 0xffff0000 | load<u16>(FPU_DS));
+  storeAt<u32>(part(0, 4), 0xffff0000 | load<u16>(FPU_CONTROL));
+  storeAt<u32>(part(4, 4), 0xffff0000 | statusWord());
+  storeAt<u32>(part(8, 4), 0xffff0000 | fullTagWord());
+  storeAt<u32>(part(12, 4), real ? 0xffff0000 | (ip & 0xffff) : ip);
+  storeAt<u32>(part(16, 4), real ? ((ip >> 4) & 0x0ffff000) | opcode : (opcode << 16) | load<u16>(FPU_CS));
+  storeAt<u32>(part(20, 4), real ? 0xffff0000 | (dp & 0xffff) : dp);
+  storeAt<u32>(part(24, 4), real ? (dp >> 4) & 0x0ffff000 : 0xffff0000 | load<u16>(FPU_DS));
 }
 
 /** Reads everything first, so that a fault changes nothing. */
-function getEnvironment(at: u64, size: u32): void {
+function getEnvironment(size: u32): void {
   const real = (load<u32>(MODE) & MODE_PROTECTED) == 0;
-  const step: u64 = size == 2 ? 2 : 4;
-  const control: u32 = loadAt<u16>(at);
-  const statusBits: u32 = loadAt<u16>(at + step);
-  const tagWord: u32 = loadAt<u16>(at + 2 * step);
+  const step: u32 = size == 2 ? 2 : 4;
+  const control: u32 = loadAt<u16>(part(0, 2));
+  const statusBits: u32 = loadAt<u16>(part(step, 2));
+  const tagWord: u32 = loadAt<u16>(part(2 * step, 2));
   let ip: u32;
   let ipHigh: u32;
   let dp: u32;
   let dpHigh: u32;
   if (size == 2) {
-    ip = loadAt<u16>(at + 6);
-    ipHigh = loadAt<u16>(at + 8);
-    dp = loadAt<u16>(at + 10);
-    dpHigh = loadAt<u16>(at + 12);
+    ip = loadAt<u16>(part(6, 2));
+    ipHigh = loadAt<u16>(part(8, 2));
+    dp = loadAt<u16>(part(10, 2));
+    dpHigh = loadAt<u16>(part(12, 2));
     if (real) {
       ip |= (ipHigh & 0xf000) << 4;
       dp |= (dpHigh & 0xf000) << 4;
     }
     store<u32>(FPU_OPCODE, real ? ipHigh & 0x7ff : 0);
   } else {
-    ip = loadAt<u32>(at + 12);
-    ipHigh = loadAt<u32>(at + 16);
-    dp = loadAt<u32>(at + 20);
-    dpHigh = loadAt<u32>(at + 24);
+    ip = loadAt<u32>(part(12, 4));
+    ipHigh = loadAt<u32>(part(16, 4));
+    dp = loadAt<u32>(part(20, 4));
+    dpHigh = loadAt<u32>(part(24, 4));
     if (real) {
       ip = (ip & 0xffff) | ((ipHigh & 0x0ffff000) << 4);
       dp = (dp & 0xffff) | ((dpHigh & 0x0ffff000) << 4);
@@ -141,42 +176,34 @@ function getEnvironment(at: u64, size: u32): void {
 }
 
 export function storeEnvironment(rec: u32, size: u32): void {
-  const length = environmentLength(size);
-  const at = operandAddress(rec, 0, length, true);
-  probeWrite(at, length);
-  putEnvironment(at, size);
+  beginArea(rec, size, true, false);
+  putEnvironment(size);
   store<u16>(FPU_CONTROL, load<u16>(FPU_CONTROL) | 0x3f);
   setStatus(status() & ~(SUMMARY | BUSY));
 }
 
 export function loadEnvironment(rec: u32, size: u32): void {
-  const length = environmentLength(size);
-  const at = operandAddress(rec, 0, length, false);
-  probeRead(at, length, size);
-  getEnvironment(at, size);
+  beginArea(rec, size, false, false);
+  getEnvironment(size);
 }
 
 export function saveState(rec: u32, size: u32): void {
   const length = environmentLength(size);
-  const at = operandAddress(rec, 0, length + 80, true);
-  probeWrite(at, length + 80);
-  putEnvironment(at, size);
+  beginArea(rec, size, true, true);
+  putEnvironment(size);
   for (let i: u32 = 0; i < 8; i++) {
-    const target = at + length + i * 10;
-    storeAt<u64>(target, significand(st(i)));
-    storeAt<u16>(target + 8, u16(signExponent(st(i))));
+    storeAt<u64>(part(length + i * 10, 8), significand(st(i)));
+    storeAt<u16>(part(length + i * 10 + 8, 2), u16(signExponent(st(i))));
   }
   initialize();
 }
 
 export function restoreState(rec: u32, size: u32): void {
   const length = environmentLength(size);
-  const at = operandAddress(rec, 0, length + 80, false);
-  probeRead(at, length + 80, size);
-  getEnvironment(at, size);
+  beginArea(rec, size, false, true);
+  getEnvironment(size);
   for (let i: u32 = 0; i < 8; i++) {
-    const source = at + length + i * 10;
-    store<u64>(st(i), loadAt<u64>(source));
-    store<u16>(st(i), loadAt<u16>(source + 8), 8);
+    store<u64>(st(i), loadAt<u64>(part(length + i * 10, 8)));
+    store<u16>(st(i), loadAt<u16>(part(length + i * 10 + 8, 2)), 8);
   }
 }

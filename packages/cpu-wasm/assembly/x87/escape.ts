@@ -14,7 +14,7 @@ import { compareFlags, setComparison } from './compare';
 import { bcdInvalid, bcdTop, fromBcd, partial, quotientBits, remainderOf, roundToIntegral, scale, toBcd, toInteger } from './integers';
 import {
   aDenormal, aExponent, aKind, aSign, aSignificand, bKind, DEFAULT_NAN, DENORMAL, FINITE, flag, flags, INFINITE, INVALID, isNaN80, moveAToB, NEAREST, OVERFLOW, pack32, pack64,
-  pack80, PRECISION, resultA, resultInfinite, resultNaN, round, rounding, rSignificand, setA, setB, setFlags, setRoundedUp, swap, TOP_BIT, TRUNCATE, unpack32, unpack64, unpackInteger,
+  pack80, PRECISION, resultA, resultInfinite, resultNaN, round, rounding, rExponent, rKind, rSignificand, setA, setB, setFlags, setRoundedUp, swap, TOP_BIT, TRUNCATE, unpack32, unpack64, unpackInteger,
   UNDERFLOW, UNSUPPORTED, UP, ZERO, ZERO_DIVIDE, DOWN, invalid,
 } from './number';
 import {
@@ -115,15 +115,13 @@ function memoryForm(rec: u32, opcode: u32, reg: u32, size: u32): void {
     loadFormat(rec, opcode - 1);
     loadReal(opcode);
   } else if (opcode == 3 && reg == 5) {
-    const at = operandAddress(rec, 0, 10, false);
-    const low = loadAt<u64>(at);
-    pushValue(low, loadAt<u16>(at + 8));
+    const low = loadAt<u64>(operandAddress(rec, 0, 8, false));
+    pushValue(low, loadAt<u16>(operandAddress(rec, 8, 2, false)));
   } else if (opcode == 3 && reg == 7) {
     storeExtended(rec);
   } else if (opcode == 7 && reg == 4) {
-    const at = operandAddress(rec, 0, 10, false);
-    const low = loadAt<u64>(at);
-    const high: u32 = loadAt<u16>(at + 8);
+    const low = loadAt<u64>(operandAddress(rec, 0, 8, false));
+    const high: u32 = loadAt<u16>(operandAddress(rec, 8, 2, false));
     unpackInteger(i64(fromBcd(low, high & 0xff)));
     resultA();
     pushValue(rSignificand, pack80() | (high & 0x8000));
@@ -178,8 +176,12 @@ function storeReal(rec: u32, double: bool, popping: bool): void {
     aDenormalIsSilent();
     if (!oneOperand()) {
       resultA();
+      const least: i32 = double ? -1022 : -126;
+      const small = rKind == FINITE && least > rExponent;
       if (double) round(53, -1022, 1023, false);
       else round(24, -126, 127, false);
+      // unmasked, an exact tiny result underflows, too [SDM 1:4.9.1.5]
+      if (small && !(flags & PRECISION) && !(control() & UNDERFLOW)) setFlags(flags | UNDERFLOW);
       // an unmasked overflow or underflow stores nothing and does not look what would be lost
       if (flags & (OVERFLOW | UNDERFLOW) & ~control()) {
         setFlags(flags & ~PRECISION);
@@ -201,7 +203,9 @@ function aDenormalIsSilent(): void {
 }
 
 function storeExtended(rec: u32): void {
-  const at = operandAddress(rec, 0, 10, true);
+  // ten bytes are two accesses: each wraps for itself in a 16-bit segment
+  const at = operandAddress(rec, 0, 8, true);
+  const top = operandAddress(rec, 8, 2, true);
   let low = significand(st(0));
   let high = signExponent(st(0));
   if (isEmpty(0)) {
@@ -209,10 +213,11 @@ function storeExtended(rec: u32): void {
     low = DEFAULT_NAN;
     high = 0xffff;
   }
-  probeWrite(at, 10);
+  probeWrite(at, 8);
+  probeWrite(top, 2);
   if (blocked()) return;
   storeAt<u64>(at, low);
-  storeAt<u16>(at + 8, u16(high));
+  storeAt<u16>(top, u16(high));
   pop();
 }
 
@@ -237,7 +242,9 @@ function storeInteger(rec: u32, n: u32, mode: u32, popping: bool): void {
 }
 
 function storeBcd(rec: u32): void {
-  const at = operandAddress(rec, 0, 10, true);
+  // ten bytes are two accesses: each wraps for itself in a 16-bit segment
+  const at = operandAddress(rec, 0, 8, true);
+  const top = operandAddress(rec, 8, 2, true);
   let low: u64 = 0;
   let high: u32 = 0;
   let indefinite = false;
@@ -254,10 +261,11 @@ function storeBcd(rec: u32): void {
     low = DEFAULT_NAN;
     high = 0xffff;
   }
-  probeWrite(at, 10);
+  probeWrite(at, 8);
+  probeWrite(top, 2);
   if (blocked()) return;
   storeAt<u64>(at, low);
-  storeAt<u16>(at + 8, u16(high));
+  storeAt<u16>(top, u16(high));
   pop();
 }
 

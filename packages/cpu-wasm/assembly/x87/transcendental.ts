@@ -6,11 +6,11 @@ import {
   BIG_SIZE, bigAdd, bigCopy, bigDivide, bigDivideSmall, bigExponent, bigHigh, bigInteger, bigIsZero, bigLow, bigMultiply, bigNegate, bigSet, bigSign,
 } from './big';
 import {
-  aExponent, aKind, aSign, aSignificand, bExponent, bKind, bSign, bSignificand, FINITE, flag, flags, INFINITE, INVALID, invalid, pack80, PRECISION, resultA,
+  aExponent, aKind, aSign, aSignificand, bDenormal, bExponent, bKind, bSign, bSignificand, FINITE, flag, flags, INFINITE, INVALID, invalid, pack80, PRECISION, resultA,
   resultInfinite, resultZero, round, rSignificand, setResult, TOP_BIT, ZERO, ZERO_DIVIDE,
 } from './number';
 import {
-  blocked, C2, isEmpty, LEAST, loadA, loadB, MOST, oneOperand, pop, push, setStatus, st, stackError, status, storeResult, twoOperands, writeRegister,
+  blocked, C2, control, isEmpty, LEAST, loadA, loadB, MOST, oneOperand, pop, push, setStatus, st, stackError, status, storeResult, twoOperands, writeRegister,
 } from './stack';
 
 const NUMBERS: u32 = memory.data(16 * 24, 8) as u32;
@@ -467,7 +467,8 @@ export function logarithm(): void {
     loadA(st(0));
     // a negative argument hides a denormal factor
     if (aSign && aKind == FINITE && bKind <= INFINITE) invalid();
-    else if (!twoOperands()) yLog2X();
+    // so does an unmasked division by zero
+    else if ((aKind == ZERO && bDenormal && !(control() & ZERO_DIVIDE)) || !twoOperands()) yLog2X();
   }
   if (storeResult(1, 64)) pop();
 }
