@@ -3,7 +3,7 @@
  * instruction before, SMI, NMI, interrupts; then whether the next instruction must run alone, and whether the host wants out.
  */
 import {
-  BREAKPOINTS, CURRENT_BLOCK, DELIVERING, DR, EFLAGS, EVENTS, EVENT_EXCEPTION, EVENT_EXIT, EVENT_HALT, EVENT_INTR, EVENT_LIMIT, EVENT_MISSING,
+  BREAKPOINTS, BREAK_CODE, CURRENT_BLOCK, DELIVERING, DR, EFLAGS, EVENTS, EVENT_EXCEPTION, EVENT_EXIT, EVENT_HALT, EVENT_INTR, EVENT_LIMIT, EVENT_MISSING,
   EVENT_NMI, EVENT_PATCHED, EVENT_SHUTDOWN, EVENT_SMI, EVENT_STEP, EXCEPTION_CODE, EXCEPTION_DR6, EXCEPTION_HAS_CODE, EXCEPTION_KIND,
   EXCEPTION_VECTOR, FETCH_BASE, FETCH_MASK, HALTED, INSTRUCTIONS, INTERRUPT_SHADOW, LAST_DELIVERY, LIMIT, NMI_BLOCKED, NMI_PENDING, PATCHED_OP,
   PATCHED_RECORD, RIP, RUN_HALTED, RUN_LIMIT, RUN_MISSING, RUN_REQUESTED, RUN_SHUTDOWN, SHUTDOWN, STEPPING, STEP_DR6,
@@ -12,6 +12,7 @@ import { acknowledge } from './bus';
 import { DB, DF, KIND_EXTERNAL, KIND_FAULT, KIND_TRAP, PF } from './exceptions';
 import { interrupt } from './interrupts';
 import { enterSmm } from './smm';
+import { anyWithheld, begin, commit, rememberAlone } from './withheld';
 import { FLAG_RF, FLAG_TF, eflags, signal, unsignal, updateEvents } from './state';
 
 const GO: i32 = -1;
@@ -35,12 +36,17 @@ export function boundary(): i32 {
   if (events & EVENT_SHUTDOWN) return RUN_SHUTDOWN;
   if (events & EVENT_EXCEPTION) {
     store<u32>(STEPPING, 0);
+    store<u32>(STEP_DR6, 0);
     deliverException();
     return load<u32>(EVENTS) & EVENT_SHUTDOWN ? RUN_SHUTDOWN : onward();
   }
   if (load<u32>(STEPPING) && load<u32>(INTERRUPT_SHADOW) == 2) {
-    store<u32>(STEPPING, 0); // MOV SS and POP SS hold the trap back
+    // MOV SS and POP SS hold traps back: single step for good, data breakpoints until behind the next instruction
+    const data = load<u32>(STEP_DR6) & 15;
+    store<u32>(STEP_DR6, data);
+    store<u32>(STEPPING, u32(data != 0));
   } else if (load<u32>(STEPPING)) {
+    begin();
     store<u32>(STEPPING, 0);
     const bits = load<u32>(STEP_DR6);
     store<u32>(STEP_DR6, 0);
@@ -49,21 +55,37 @@ export function boundary(): i32 {
   }
   const shadow = load<u32>(INTERRUPT_SHADOW);
   if (shadow != 2 && events & EVENT_SMI) {
+    begin();
     enterSmm();
+    commit();
     return onward();
   }
   if (shadow != 2 && events & EVENT_NMI) {
+    begin();
     wake();
     store<u32>(NMI_PENDING, 0);
     store<u32>(NMI_BLOCKED, 1);
     updateEvents();
     interrupt(2, KIND_EXTERNAL, false, 0, load<u64>(RIP));
+    commit();
     return onward();
   }
   if (!shadow && events & EVENT_INTR) {
     wake();
     const vector = acknowledge() & 0xff;
+    if (anyWithheld()) {
+      // taken from the controller for good: what is missing later finds it pending
+      store<i32>(EXCEPTION_VECTOR, i32(vector));
+      store<u32>(EXCEPTION_HAS_CODE, 0);
+      store<u32>(EXCEPTION_KIND, KIND_EXTERNAL);
+      store<i32>(DELIVERING, -1);
+      signal(EVENT_EXCEPTION);
+      begin();
+      store<i32>(EXCEPTION_VECTOR, -1);
+      unsignal(EVENT_EXCEPTION);
+    }
     interrupt(vector, KIND_EXTERNAL, false, 0, load<u64>(RIP));
+    commit();
     return onward();
   }
   if (events & EVENT_EXIT) {
@@ -79,14 +101,16 @@ export function boundary(): i32 {
   if (!(events & EVENT_STEP)) return GO;
 
   // the next instruction runs alone: shadow of STI or MOV SS, TF, breakpoint registers
-  if (load<u32>(BREAKPOINTS) && !shadow && codeBreakpoint()) return onward();
+  if (load<u32>(BREAKPOINTS) & BREAK_CODE && !shadow && codeBreakpoint()) return onward();
+  if (anyWithheld()) rememberAlone();
   if (eflags() & FLAG_TF) {
     store<u32>(STEPPING, 1);
-    store<u32>(STEP_DR6, 0x4000);
+    store<u32>(STEP_DR6, load<u32>(STEP_DR6) | 0x4000);
   }
   store<u32>(INTERRUPT_SHADOW, 0);
   if (eflags() & FLAG_RF) store<u64>(EFLAGS, load<u64>(EFLAGS) & ~u64(FLAG_RF));
   updateEvents();
+  if (load<u32>(STEP_DR6) & 15) signal(EVENT_PATCHED);
   return GO_ALONE;
 }
 
@@ -106,6 +130,7 @@ function wake(): void {
 }
 
 function deliverException(): void {
+  begin();
   let vector = load<i32>(EXCEPTION_VECTOR);
   let hasCode = load<u32>(EXCEPTION_HAS_CODE) != 0;
   let code = load<u32>(EXCEPTION_CODE);
@@ -117,6 +142,7 @@ function deliverException(): void {
     store<i32>(DELIVERING, -1);
     store<u32>(SHUTDOWN, 1);
     signal(EVENT_SHUTDOWN);
+    commit();
     return;
   }
   if ((contributory(first) && contributory(vector)) || (first == i32(PF) && (vector == i32(PF) || contributory(vector)))) {
@@ -136,6 +162,7 @@ function deliverException(): void {
   store<i32>(DELIVERING, vector);
   interrupt(u32(vector), kind, hasCode, code, load<u64>(RIP));
   store<i32>(DELIVERING, -1);
+  commit();
 }
 
 function setDebugStatus(bits: u32): void {
@@ -145,10 +172,12 @@ function setDebugStatus(bits: u32): void {
 
 /** #DB outside an instruction. */
 export function debugException(bits: u32, kind: u32): void {
+  begin();
   setDebugStatus(bits);
   store<i32>(DELIVERING, i32(DB));
   interrupt(DB, kind, false, 0, load<u64>(RIP));
   store<i32>(DELIVERING, -1);
+  commit();
 }
 
 /** Instruction breakpoint at RIP? Delivers it. */

@@ -9,6 +9,7 @@ import {
 import { unwind } from './bus';
 import { instructionAddress, instructionsLeft } from './position';
 import { signal } from './state';
+import { commit } from './withheld';
 
 export const KIND_FAULT: u32 = 0;
 export const KIND_TRAP: u32 = 1;
@@ -42,6 +43,7 @@ export function rewind(): void {
 }
 
 export function raise(vector: u32, hasCode: bool, code: u32): void {
+  commit();
   rewind();
   store<i32>(EXCEPTION_VECTOR, i32(vector));
   store<u32>(EXCEPTION_HAS_CODE, u32(hasCode));

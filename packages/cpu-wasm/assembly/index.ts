@@ -14,6 +14,9 @@ import { instructionAddress, instructionsLeft } from './position';
 import { reloadPdptes } from './smm';
 import { signal, unsignal, updateEvents, updateMode, updateSegment, updateStop } from './state';
 import { clearTlb, flushTlb, protectPages } from './tlb';
+import { look } from './withheld';
+
+export { withhold } from './withheld';
 
 /** Once, after the memory is there. */
 export function initialize(): void {
@@ -174,6 +177,9 @@ export { list } from './listing';
 /** Host address of a linear address that is present, or 0. Changes nothing. */
 export function translate(low: u32, high: u32): u32 {
   const linear = u64(low) | (u64(high) << 32);
+  look(true);
   const physical = walk(linear, PROBE, false);
-  return physical == NO_ADDRESS ? 0 : hostOf(physical);
+  const host = physical == NO_ADDRESS ? 0 : hostOf(physical);
+  look(false);
+  return host;
 }

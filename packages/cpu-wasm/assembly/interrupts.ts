@@ -1,7 +1,7 @@
 /**
  * Delivery of interrupts and exceptions through the interrupt table or the IDT. SDM volume 3, chapter 6; virtual-8086 extensions, chapter 20.
  */
-import { CS, DS, ES, FS, GS, IDTR, OBSERVED, OBSERVE_DELIVERY, SEG_SELECTOR, SS, TR } from '../src/layout';
+import { CS, DS, ES, FS, GS, IDTR, OBSERVED, OBSERVE_DELIVERY, SEG_SELECTOR, SS, STEPPING, STEP_DR6, TR } from '../src/layout';
 import { delivering } from './bus';
 import { KIND_FAULT, KIND_INT3, KIND_SOFTWARE, NP, TS, faultCode, gp } from './exceptions';
 import { getFlags, setFlags } from './flags';
@@ -31,6 +31,9 @@ export function interrupt(vector: u32, kind: u32, hasCode: bool, code: u32, back
   if (load<u32>(OBSERVED) & OBSERVE_DELIVERY) delivering(vector, kind, hasCode, code, u32(back), u32(back >> 32));
   const software = kind == KIND_SOFTWARE || kind == KIND_INT3;
   ext = software ? 0 : 1;
+  // no single-step trap behind INT n: the handler begins with TF clear
+  store<u32>(STEP_DR6, load<u32>(STEP_DR6) & ~0x4000);
+  if (!load<u32>(STEP_DR6)) store<u32>(STEPPING, 0);
   let image = getFlags();
   if (kind == KIND_FAULT && vector != 1 && vector != 8 && vector != 18) image |= FLAG_RF;
   if (vm86()) {

@@ -14,6 +14,7 @@ import { hostOf, readPhysical, touch, writableHostOf, writePhysical } from './ph
 import { instructionAddress } from './position';
 import { RBP, RSP, faulted, get, is64, mode, put, segment } from './state';
 import { ENTRY_ONCE, fill } from './tlb';
+import { watch, watchedPage, watchingData } from './watchpoints';
 
 /** The set that stays empty: alignment is checked. */
 const CHECKING_SET: u32 = TLB + 2 * TLB_SET_STRIDE;
@@ -141,7 +142,7 @@ function aligned(linear: u64, n: u32, set: u32): bool {
 
 function walkAndFill(linear: u64, access: u32, set: u32, implicit: bool): u64 {
   const physical = walk(linear, access, set != KERNEL_SET, implicit);
-  if (physical == NO_ADDRESS || set == CHECKING_SET) return physical;
+  if (physical == NO_ADDRESS || set == CHECKING_SET || (watchingData() && watchedPage(linear))) return physical;
   if (access == READ) {
     const host = hostOf(physical);
     if (host && !(lastWalkFlags() & ENTRY_ONCE)) fill(set, TLB_READ, linear, host, lastWalkFlags());
@@ -159,6 +160,7 @@ function readAs(linear: u64, n: u32, set: u32, implicit: bool): u64 {
   if (!canonical(linear, n) || !aligned(linear, n, set)) return 0;
   const physical = walkAndFill(linear, READ, set, implicit);
   if (physical == NO_ADDRESS) return 0;
+  if (watchingData() && !implicit) watch(linear, n, false);
   if (!crosses(linear, n)) return readPhysical(physical, n);
   const second = walkAndFill(nextPage(linear), READ, set, implicit);
   if (second == NO_ADDRESS) return 0;
@@ -178,6 +180,7 @@ function writeAs(linear: u64, n: u32, value: u64, set: u32, implicit: bool): voi
   if (!canonical(linear, n) || !aligned(linear, n, set)) return;
   const physical = walkAndFill(linear, WRITE, set, implicit);
   if (physical == NO_ADDRESS) return;
+  if (watchingData() && !implicit) watch(linear, n, true);
   if (!crosses(linear, n)) {
     writePhysical(physical, n, value);
     return;
@@ -202,6 +205,7 @@ export function readForWriteSlow(linear: u64, n: u32): u64 {
   if (!canonical(linear, n) || !aligned(linear, n, set)) return 0;
   const physical = walkAndFill(linear, WRITE, set, false);
   if (physical == NO_ADDRESS) return 0;
+  if (watchingData()) watch(linear, n, false);
   if (!crosses(linear, n)) return readPhysical(physical, n);
   const second = walkAndFill(nextPage(linear), WRITE, set, false);
   if (second == NO_ADDRESS) return 0;

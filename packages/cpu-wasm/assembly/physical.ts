@@ -5,6 +5,7 @@
 import { A20_MASK, CODE_PAGES, DIRTY_DISPLAY, DIRTY_MIGRATION, INSTRUCTIONS, MAP, MAP_COUNT, MAP_IO, MAP_RAM, MAP_STRIDE, STOP } from '../src/layout';
 import { mmioRead, mmioWrite } from './bus';
 import { breakBlock, codeWritten } from './code-pages';
+import { anyWithheld, demand, remember } from './withheld';
 
 /** The range that answered last, to begin with: address of its MAP entry. */
 const LAST: u32 = memory.data<u32>([MAP]) as u32;
@@ -35,13 +36,17 @@ export function forgetRange(): void {
 export function hostOf(address: u64): u32 {
   const range = rangeOf(address);
   if (!range || load<u32>(range, 20) == MAP_IO) return 0;
-  return load<u32>(range, 16) + u32(address - load<u64>(range));
+  const host = load<u32>(range, 16) + u32(address - load<u64>(range));
+  if (anyWithheld()) demand(host);
+  return host;
 }
 /** The same, for writing: RAM only. */
 export function writableHostOf(address: u64): u32 {
   const range = rangeOf(address);
   if (!range || load<u32>(range, 20) != MAP_RAM) return 0;
-  return load<u32>(range, 16) + u32(address - load<u64>(range));
+  const host = load<u32>(range, 16) + u32(address - load<u64>(range));
+  if (anyWithheld()) demand(host);
+  return host;
 }
 /** Is there anything but a ROM's silence to write to? */
 export function isRom(address: u64): bool {
@@ -99,6 +104,7 @@ export function readPhysical(address: u64, n: u32): u64 {
 export function writePhysical(address: u64, n: u32, value: u64): void {
   const host = writableHostOf(address);
   if (host) {
+    if (anyWithheld()) remember(host, n);
     touch(host, n);
     switch (n) {
       case 1: store<u8>(host, u8(value)); return;

@@ -17,6 +17,7 @@ import {
   updateEvents, updateMode, updateSegment,
 } from './state';
 import { flushTlb } from './tlb';
+import { begin, commit } from './withheld';
 
 /** Told to the host after SMM went on or off: the machine shows or hides SMRAM. */
 export const NOTIFY_SMM: u32 = 5;
@@ -200,6 +201,7 @@ export function enterSmm(): void {
 export function rsm(rec: u32): i32 {
   const smm = load<u32>(SMM);
   if (!smm) ud();
+  begin();
   // the instruction retires before its registers are replaced
   leaveTo(0);
   area = u64(load<u32>(SMBASE)) + 0x8000;
@@ -213,5 +215,6 @@ export function rsm(rec: u32): i32 {
   notify(NOTIFY_SMM);
   reloadPdptes();
   derive();
+  commit();
   return 1;
 }

@@ -18,6 +18,7 @@ import {
   selector, setSegment, signal, updateEvents, updateMode,
 } from './state';
 import { flushTlb } from './tlb';
+import { begin, commit } from './withheld';
 
 export const TASK_JUMP: u32 = 0;
 export const TASK_CALL: u32 = 1;
@@ -29,6 +30,12 @@ export const TASK_INTERRUPT: u32 = 3;
  * an error code is pushed on the new stack if `hasCode`.
  */
 export function taskSwitch(sel: u32, how: u32, ext: u32, back: u64, hasCode: bool, errorCode: u32): i32 {
+  begin();
+  const result = exchange(sel, how, ext, back, hasCode, errorCode);
+  commit();
+  return result;
+}
+function exchange(sel: u32, how: u32, ext: u32, back: u64, hasCode: bool, errorCode: u32): i32 {
   const code = (sel & 0xfffc) | ext;
   const type = typeOf(high);
   const wide = (type & 8) != 0;

@@ -56,7 +56,7 @@ interface CpuExports extends RamExports {
 const WASM_PAGE = 65536;
 /** Blocks begin on a boundary of 32 pages, so that their dirty bits fill whole words. */
 const BLOCK_ALIGNMENT = 32 * PAGE_SIZE;
-const EXITS: readonly CpuExit[] = ['limit', 'halted', 'requested', 'shutdown'];
+const EXITS: readonly CpuExit[] = ['limit', 'halted', 'requested', 'shutdown', 'missing'];
 const RANGE_KINDS = { ram: layout.MAP_RAM, rom: layout.MAP_ROM, io: layout.MAP_IO } as const;
 
 /** What a helper throws through the host to abandon its instruction. Never seen outside. */
@@ -321,6 +321,12 @@ export class Cpu implements CpuPort {
 
   set instructions(count: number) {
     this.exports.setRetired(count);
+  }
+
+  get missing(): { readonly block: WasmRamBlock; readonly offset: number } | undefined {
+    const address = (this.view.getUint32(layout.MISSING_PAGE, true) - 1) * PAGE_SIZE;
+    const block = this.ramBlocks.find((one) => address >= one.address && address < one.address + one.maxLength);
+    return block && { block, offset: address - block.address };
   }
 
   get halted(): boolean {

@@ -218,9 +218,9 @@ export const PHYSICAL_RESERVED = 0xf00;
 export const WALK_ADDRESS = 0xf08;
 /** u32: 1 = migration's dirty logging is on. */
 export const DIRTY_LOGGING = 0xf10;
-/** u32: a memory page that the host withholds (postcopy): page number + 1, or 0. */
+/** u32: the withheld page that `run` last came back for: its number + 1. */
 export const MISSING_PAGE = 0xf14;
-/** u32: next instruction's linear page has a code breakpoint; derived from DR7. */
+/** u32, derived from DR7: which kinds of breakpoints are armed, `BREAK_*`. */
 export const BREAKPOINTS = 0xf18;
 /** u32: number of large-page entries in the TLB (INVLPG then looks at all). */
 export const TLB_LARGE = 0xf1c;
@@ -239,6 +239,9 @@ export const LAST_DELIVERY = 0xf40;
 export const PAUSE_EXITS = 0xf48;
 /** u32: IGNNE#: a pending x87 error is not told again until it is cleared. */
 export const IGNNE = 0xf4c;
+
+/** u32: number of pages that the host withholds, see {@link WITHHELD}. */
+export const WITHHELD_COUNT = 0xfd0;
 
 // ---------------------------------------------------------------------------------------------------- CPUID
 
@@ -313,6 +316,9 @@ export const DIRTY_DISPLAY = 0x120000;
 /** Where the `takeDirty` export leaves what it took. */
 export const DIRTY_TAKEN = 0x140000;
 
+/** One bit for each 4 KiB page of this memory; set = withheld by the host, an access leaves `run`. */
+export const WITHHELD = 0x1e0000;
+
 /** One u32 for each 4 KiB page of this memory: address of its code-page record, or 0 = holds no decoded code. */
 export const CODE_PAGES = 0x200000;
 
@@ -342,6 +348,11 @@ export const MODE_VM86 = 32;
 export const MODE_USER = 64;
 /** No segment limit on code: branches may be chained without a look at it. */
 export const MODE_FULL_FETCH = 128;
+
+/** {@link BREAKPOINTS}: on instructions, on data, on ports. */
+export const BREAK_CODE = 1;
+export const BREAK_DATA = 2;
+export const BREAK_IO = 4;
 
 /** {@link EVENTS}. */
 export const EVENT_EXCEPTION = 1;

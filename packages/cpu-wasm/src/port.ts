@@ -36,6 +36,10 @@ export interface CpuRamBlock extends RamBlock, MigrationRamBlock {
   readonly address: number;
   /** Dirty pages for migration since the last call; clears. Bit i of word w = page 32 w + i. */
   takeMigrationDirty(): Uint32Array;
+  /** Bytes from `offset`, whole pages, that have not arrived yet (postcopy): `run` comes back with `missing` before it needs one. */
+  withhold(offset: number, length: number): void;
+  /** The page at `offset` has arrived. */
+  supply(offset: number, bytes: Uint8Array): void;
 }
 
 /** Why {@link CpuPort.run} came back. */
@@ -47,7 +51,9 @@ export type CpuExit =
   /** Somebody called `requestExit`. */
   | 'requested'
   /** Triple fault: a PC resets. */
-  | 'shutdown';
+  | 'shutdown'
+  /** The next instruction needs a page that is withheld: {@link CpuPort.missing}. It has not begun; `run` tries it again. */
+  | 'missing';
 
 export interface CpuPort {
   readonly memory: WebAssembly.Memory;
@@ -93,6 +99,8 @@ export interface CpuPort {
   /** In system management mode: the machine shows SMRAM. */
   readonly systemManagement: boolean;
   setDirtyLogging(on: boolean): void;
+  /** The page that `run` came back for with `missing`. */
+  readonly missing: { readonly block: CpuRamBlock; readonly offset: number } | undefined;
   /** True after `hlt` until an interrupt is taken. */
   readonly halted: boolean;
 }

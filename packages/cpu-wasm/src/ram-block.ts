@@ -13,6 +13,8 @@ export interface RamExports {
   setDirty(client: number, first: number, pages: number): void;
   pageIs(address: number, byte: number): number;
   fillPage(address: number, byte: number): void;
+  /** Pages of the WebAssembly memory: the CPU leaves `run` instead of touching them, or touches them again. */
+  withhold(first: number, count: number, on: number): void;
 }
 
 const MIGRATION = 0;
@@ -70,6 +72,19 @@ export class WasmRamBlock implements CpuRamBlock {
     this.checkPage(offset);
     if (bytes.length !== PAGE_SIZE) throw new RangeError(`${this.name}: a page of ${bytes.length} bytes`);
     this.write(offset, bytes);
+  }
+
+  /** Whole pages that have not arrived yet: an instruction that needs one makes {@link CpuPort.run} come back with `missing`. */
+  withhold(offset: number, length: number): void {
+    this.checkPage(offset);
+    this.check(offset, length);
+    this.exports.withhold((this.address + offset) / PAGE_SIZE, length / PAGE_SIZE, 1);
+  }
+
+  /** A withheld page has arrived. */
+  supply(offset: number, bytes: Uint8Array): void {
+    this.writePage(offset, bytes);
+    this.exports.withhold((this.address + offset) / PAGE_SIZE, 1, 0);
   }
 
   fillPage(offset: number, byte: number): void {

@@ -538,6 +538,7 @@ const HELPERS = [
   ['sysenter', ''],
   ['rsm', ''],
   ['clflush', 'void'],
+  ['invpcid', 'i32'],
   ['invalid', 'void'],
   ['tooLong', 'void'],
 ];

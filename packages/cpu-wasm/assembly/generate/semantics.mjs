@@ -88,7 +88,7 @@ define('PLAIN', 'H_CONTROL_READ', 'mov_from_cr', { access: 'w' });
 define('PLAIN', 'H_CONTROL_WRITE', 'mov_to_cr');
 define('PLAIN', 'H_DEBUG_READ', 'mov_from_dr', { access: 'w' });
 define('PLAIN', 'H_DEBUG_WRITE', 'mov_to_dr');
-define('RAW_PLAIN', 'H_*', 'sgdt sidt lgdt lidt invlpg clflush arpl lldt ltr');
+define('RAW_PLAIN', 'H_*', 'sgdt sidt lgdt lidt invlpg invpcid clflush arpl lldt ltr');
 define('RAW_PLAIN', 'H_LMSW', 'lmsw');
 define('RAW_PLAIN', 'H_ESCAPE', 'esc');
 define('SIMD', 'H_SIMD', simdNames.join(' '));

@@ -4,7 +4,7 @@ import {
 } from '../../src/layout';
 import { notify } from '../bus';
 import { gp, ud } from '../exceptions';
-import { offsetOf, operand16, operandAddress, probeRead, segmentOf } from '../memory';
+import { loadAt, offsetOf, operand16, operandAddress, probeRead, segmentOf } from '../memory';
 import { gate, readPhysical } from '../physical';
 import { leaveAfter } from '../position';
 import { privileged } from '../privilege';
@@ -30,7 +30,7 @@ function changeCr0(value: u32): void {
         loadPdptes(load<u64>(CR3));
       }
     } else {
-      if (is64()) gp(0);
+      if (is64() || cr4() & CR4_PCIDE) gp(0);
       store<u64>(EFER, load<u64>(EFER) & ~u64(EFER_LMA));
     }
   }
@@ -102,8 +102,9 @@ export function controlWrite(rec: u32): i32 {
     case 2: store<u64>(CR2, value); return 0;
     case 3: {
       if (longMode()) {
-        const noFlush = cr4() & CR4_PCIDE && value >> 63;
-        if (value & load<u64>(PHYSICAL_RESERVED) & ~(<u64>1 << 63)) gp(0);
+        // bit 63 only asks to keep what the TLB holds of this context
+        const reserved = load<u64>(PHYSICAL_RESERVED) | 0xfff0000000000000;
+        if (value & (cr4() & CR4_PCIDE ? reserved & ~(<u64>1 << 63) : reserved)) gp(0);
         store<u64>(CR3, value & ~(<u64>1 << 63));
         flushTlb(true);
       } else {
@@ -158,6 +159,19 @@ export function invlpg(rec: u32): i32 {
   if (is64()) linear = index >= u32(FS) ? segmentBase(index) + offset : offset;
   else linear = ((space < 3 ? 0 : segmentBase(index)) + offset) & 0xffffffff;
   flushPage(linear);
+  return leaveAfter();
+}
+/** Without tags in the TLB a process-context identifier invalidates everything but global pages, which is allowed. [SDM 2A, INVPCID] */
+export function invpcid(rec: u32): i32 {
+  privileged();
+  const type = is64() ? get<u64>(load<u8>(rec, 2)) : u64(get<u32>(load<u8>(rec, 2)));
+  const context = loadAt<u64>(operandAddress(rec, 0, 8, false));
+  const linear = loadAt<u64>(operandAddress(rec, 8, 8, false));
+  if (type > 3 || context >> 12) gp(0);
+  if (type < 2 && context && !(cr4() & CR4_PCIDE)) gp(0);
+  if (type == 0 && i64(linear) << 16 >> 16 != i64(linear)) gp(0);
+  if (type == 0) flushPage(linear);
+  else flushTlb(type != 2);
   return leaveAfter();
 }
 export function cacheControl(rec: u32): void {

@@ -1,9 +1,10 @@
 /** DR0 to DR7. SDM volume 3, chapter 17.2. */
-import { BREAKPOINTS, DR, EVENTS, EXCEPTION_DR6 } from '../../src/layout';
+import { BREAKPOINTS, BREAK_CODE, BREAK_DATA, BREAK_IO, DR, EVENTS, EXCEPTION_DR6 } from '../../src/layout';
 import { unwind } from '../bus';
 import { DB, gp, raise, ud } from '../exceptions';
 import { leaveAfter } from '../position';
 import { privileged } from '../privilege';
+import { flushTlb } from '../tlb';
 import { CR4_DE, cr4, get, is64, put, updateEvents } from '../state';
 
 /** DR4 and DR5 are DR6 and DR7 unless CR4.DE. With DR7.GD any access is #DB. */
@@ -38,12 +39,18 @@ export function debugWrite(rec: u32): i32 {
   updateEvents();
   return load<u32>(EVENTS) ? leaveAfter() : 0;
 }
-/** BREAKPOINTS from DR7: instruction breakpoints make each instruction run alone. */
+/** BREAKPOINTS from DR7: those on instructions make each instruction run alone, those on data keep their pages out of the TLB. */
 export function updateBreakpoints(): void {
   const control = load<u32>(DR + 56);
+  const before = load<u32>(BREAKPOINTS);
   let armed: u32 = 0;
-  for (let i: u32 = 0; i < 4; i++) if ((control >> (i * 2)) & 3 && !((control >> (16 + i * 4)) & 3)) armed = 1;
+  for (let i: u32 = 0; i < 4; i++) {
+    if (!((control >> (i * 2)) & 3)) continue;
+    const kind = (control >> (16 + i * 4)) & 3;
+    armed |= kind == 0 ? BREAK_CODE : kind == 2 ? BREAK_IO : BREAK_DATA;
+  }
   store<u32>(BREAKPOINTS, armed);
+  if ((before | armed) & BREAK_DATA) flushTlb(false);
 }
 
 function unwindNow(): void {

@@ -4,6 +4,7 @@ import { portRead, portWrite } from '../bus';
 import { gp } from '../exceptions';
 import { systemLoad } from '../memory';
 import { afterCallback } from '../physical';
+import { watchPort } from '../watchpoints';
 import { RAX, cpl, get, iopl, protectedMode, put, segmentBase, segmentFlags, segmentLimit, vm86 } from '../state';
 
 /** #GP(0) unless IOPL or the TSS's I/O map allows the access. */
@@ -17,11 +18,13 @@ export function checkPort(port: u32, n: u32): void {
 }
 
 export function readPort(port: u32, n: u32): u32 {
+  watchPort(port, n);
   const value = portRead(port, n);
   afterCallback();
   return value;
 }
 export function writePort(port: u32, value: u32, n: u32): void {
+  watchPort(port, n);
   portWrite(port, value, n);
   afterCallback();
 }

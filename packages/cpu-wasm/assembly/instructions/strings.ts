@@ -12,6 +12,8 @@ import { address, loadAt, probeWrite, segmentOf, storeAt } from '../memory';
 import { instructionAddress, leaveTo } from '../position';
 import { FLAG_DF, FLAG_TF, RAX, RCX, RDI, RDX, RSI, eflags, get, is64, put, segment } from '../state';
 import { checkPort, readPort, writePort } from './ports';
+import { watchingData } from '../watchpoints';
+import { anyWithheld } from '../withheld';
 
 /** Width mask of the address size in a record's kind. */
 @inline function maskOf(rec: u32): u64 {
@@ -28,6 +30,10 @@ import { checkPort, readPort, writePort } from './ports';
   return eflags() & FLAG_DF ? -(sizeof<T>() as i64) : sizeof<T>() as i64;
 }
 
+/** Single step and breakpoints on data trap behind each element. */
+@inline function oneByOne(): bool {
+  return (eflags() & FLAG_TF) != 0 || watchingData();
+}
 /** Elements from `offset` to the end of its page in the direction of travel, at least 1. */
 @inline function elementsInPage<T>(linear: u64): u64 {
   const inPage = u32(linear) & 0xfff;
@@ -76,10 +82,12 @@ function chunkDone(rec: u32, more: bool): i32 {
   return load<i64>(INSTRUCTIONS) > load<i64>(STOP);
 }
 @inline function chunkLimit(count: u64): u64 {
-  return eflags() & FLAG_TF ? 1 : count;
+  return oneByOne() ? 1 : count;
 }
 
 function move<T>(rec: u32, source: u32, mask: u64): void {
+  // a source with side effects is read once, though the target may be missing
+  if (anyWithheld()) probeWrite(address(ES, get<u64>(RDI) & mask, sizeof<T>() as u32, true), sizeof<T>() as u32);
   const value = loadAt<T>(address(source, get<u64>(RSI) & mask, sizeof<T>() as u32, false));
   storeAt<T>(address(ES, get<u64>(RDI) & mask, sizeof<T>() as u32, true), value);
 }
