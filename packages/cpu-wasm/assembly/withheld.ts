@@ -126,5 +126,5 @@ function rollBack(): void {
   }
   clearTlb();
   if (load<u32>(SMM) != smm) notify(NOTIFY_SMM);
-  if (load<u32>(PATCHED_RECORD)) signal(EVENT_PATCHED);
+  if (load<u32>(PATCHED_RECORD) || load<u32>(STEPPING)) signal(EVENT_PATCHED);
 }

@@ -182,6 +182,12 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
       applies: (q, p) => q === 'set: ok' && p.startsWith('set: #0000000e code 00000001'),
     },
   ],
+  watch: [
+    {
+      why: 'DR6 names the breakpoint that was hit, not one that was hit before [SDM 3B:17.2.3]',
+      applies: (q, p) => q.startsWith('eight bytes: #00000001') && q.replace('dr6 ffff0ff2', 'dr6 ffff0ff4') === p,
+    },
+  ],
   traps: [
     { why: 'INT1 is #DB [SDM 2A, INT1]', applies: (q, p) => q.startsWith('int1: #00000006') && p.startsWith('int1: #00000001') },
     {

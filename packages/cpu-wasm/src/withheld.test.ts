@@ -82,6 +82,7 @@ describe('withheld pages', () => {
     ['vm86', QEMU32],
     ['paging', QEMU32],
     ['traps', QEMU32],
+    ['watch', QEMU32],
     ['rights', MAX],
     ['long', LONG],
   ] as const)('do not show in the log of %s', (name, cpuid) => {

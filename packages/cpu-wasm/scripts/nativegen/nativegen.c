@@ -279,7 +279,7 @@ static void forms(void) {
   f_("aam", 0, 0xd4, E_N, -1, S_X, I_B, OF | AF | CF, 0); f_("aad", 0, 0xd5, E_N, -1, S_X, I_B, OF | AF | CF, 0); f_("salc", 0, 0xd6, E_N, -1, S_X, 0, 0, O_UNDOC)->share = 25;
   f_("pusha", 0, 0x60, E_N, -1, S_V, 0, 0, 0); f_("popa", 0, 0x61, E_N, -1, S_V, 0, 0, 0); f_("bound", 0, 0x62, E_M, -1, S_V, 0, 0, 0)->msz = 8; f_("into", 0, 0xce, E_N, -1, S_X, 0, 0, 0)->share = 25;
   modes = MALL;
-  f_("int3", 0, 0xcc, E_N, -1, S_X, 0, 0, 0)->share = 10; f_("int Ib", 0, 0xcd, E_N, -1, S_X, I_B, 0, 0)->share = 30; f_("ud2", 0, 0x0f0b, E_N, -1, S_X, 0, 0, 0)->share = 10;
+  f_("int3", 0, 0xcc, E_N, -1, S_X, 0, 0, 0)->share = 30; f_("int Ib", 0, 0xcd, E_N, -1, S_X, I_B, 0, 0)->share = 30; f_("ud2", 0, 0x0f0b, E_N, -1, S_X, 0, 0, 0)->share = 30;
 
   cat = "seg"; // needs the descriptors of README.md
   f_("mov Ev,Sw", 0, 0x8c, E_R, -1, S_V, 0, 0, 0)->msz = 2; modes = M16 | M32; f_("push CS", 0, 0x0e, E_N, -1, S_V, 0, 0, 0); f_("push SS", 0, 0x16, E_N, -1, S_V, 0, 0, 0); f_("push DS", 0, 0x1e, E_N, -1, S_V, 0, 0, 0); modes = MALL;
@@ -512,7 +512,7 @@ static int build(Case *c, int fi, int mode) {
     osz = op66 ? (dflt == 16 ? 32 : 16) : dflt;
     if (mode == 2 && (W || (f->sz == S_V64 && !op66))) osz = 64;
     if (mode == 2 && f->imm == I_RZ) { osz = 64; W = W && pct(20); }
-    if (f->opt & (O_RET | O_NEAR) && mode == 1 && op66 && pct(90)) op66 = 0, osz = 32; // 16-bit EIP leaves the code area
+    if (f->opt & (O_RET | O_NEAR) && mode == 1 && op66 && pct(60)) op66 = 0, osz = 32; // 16-bit EIP leaves the code area
     if (f->opt & (O_FARM | O_FARPTR) && W) W = 0, osz = op66 ? 16 : 32; // m16:64 exists on Intel only
     if (f->opt & (O_FARRET | O_IRET | O_FARM) && mode == 2 && op66 && pct(80)) op66 = 0, osz = W ? 64 : 32;
   } else if (f->sz == S_B) { osz = 8; if (mode == 2 && pct(15)) W = 1; }
