@@ -27,12 +27,12 @@ export function boundary(): i32 {
     store<u32>(PATCHED_RECORD, 0);
   }
   let events = load<u32>(EVENTS);
-  if (events & EVENT_PATCHED) unsignal(EVENT_PATCHED);
-
   if (events & EVENT_MISSING) {
+    // whatever else waits is looked at when the page is there
     unsignal(EVENT_MISSING);
     return RUN_MISSING;
   }
+  if (events & EVENT_PATCHED) unsignal(EVENT_PATCHED);
   if (events & EVENT_SHUTDOWN) return RUN_SHUTDOWN;
   if (events & EVENT_EXCEPTION) {
     store<u32>(STEPPING, 0);

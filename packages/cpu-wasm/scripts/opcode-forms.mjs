@@ -43,7 +43,10 @@ export const reasonLeftOut = (row) => leftOut.get(row.mnemonic);
 /** Operand sizes the row has in a mode; [0] where it has none. */
 function sizesOf(row, mode) {
   const letters = row.operands.map((operand) => operand.at(-1)).join('');
-  const vector = /(^|[A-Z])[vz]/.test(row.operands.join(' ')) || (SIZED.has(row.mnemonic) && row.operands[0] !== 'Jb') || row.operands.includes('rAX');
+  const vector =
+    /(^|[A-Z])[vz]/.test(row.operands.join(' ')) ||
+    (SIZED.has(row.mnemonic) && row.operands[0] !== 'Jb') ||
+    row.operands.includes('rAX');
   if (vector) {
     if (row.flags.includes('F') && mode === 64) return [64];
     if (row.flags.includes('D') && mode === 64) return [16, 64];
