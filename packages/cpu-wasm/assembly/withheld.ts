@@ -27,6 +27,11 @@ export function demand(host: u32): void {
   if (looking || !isWithheld(page)) return;
   store<u32>(MISSING_PAGE, page + 1);
   if (active) rollBack();
+  else {
+    // breakpoints that the abandoned instruction has hit will be hit again
+    store<u32>(STEPPING, 0);
+    store<u32>(STEP_DR6, 0);
+  }
   rewind();
   restoreAlone();
   signal(EVENT_MISSING);

@@ -23,15 +23,19 @@ const SIZED = new Set(
 );
 const byOpcode = new Map();
 for (const row of instructions) {
+  // x87 goes by modrm; `B` = what no other row of the opcode names
+  if (row.map === 0 && (row.opcode & 0xf8) === 0xd8) continue;
   const key = row.map * 256 + row.opcode;
   byOpcode.set(key, [...(byOpcode.get(key) ?? []), row]);
 }
 const MAPS = ['', '0F ', '0F 38 ', '0F 3A ', 'VEX 0F 38 ', 'VEX 0F 3A '];
 const hex = (n) => n.toString(16).toUpperCase().padStart(2, '0');
 
-/** A register in the opcode is one form, not eight; nor are NP and 66 two where 66 is the operand size. */
+/** A register in the opcode is one form, not eight; nor are NP and 66 two where 66 is the operand size, nor prefixes without a meaning. */
 export function nameOf(row) {
-  const sized = row.prefix === '66' && row.operands.some((operand) => operand.endsWith('v'));
+  // hints are one form for an opcode
+  if (row.mnemonic === 'nop' && row.map === 1) return `0F ${hex(row.opcode)} nop`;
+  const sized = row.mnemonic === 'xchg' || (row.prefix === '66' && row.operands.some((operand) => operand.endsWith('v')));
   const prefix = row.prefix && row.prefix !== 'NP' && !sized ? `${row.prefix} ` : '';
   const reg = row.reg === undefined ? '' : `/${row.reg}`;
   const rm = row.rm === undefined ? '' : `.${row.rm}`;
@@ -39,6 +43,9 @@ export function nameOf(row) {
 }
 /** Why no vectors are asked of the row, or undefined. */
 export const reasonLeftOut = (row) => leftOut.get(row.mnemonic);
+
+/** What no other row of the opcode names: of hints they are the same form. */
+const isRest = (row) => row.flags.includes('B') && row.mnemonic !== 'nop';
 
 /** Operand sizes the row has in a mode; [0] where it has none. */
 function sizesOf(row, mode) {
@@ -70,7 +77,7 @@ for (let opcode = 0xd8; opcode < 0xe0; opcode++) for (let modrm = 0; modrm < 256
 export function forms() {
   const result = new Map();
   for (const row of instructions) {
-    if (row.mnemonic === 'esc' || reasonLeftOut(row)) continue;
+    if ((row.map === 0 && (row.opcode & 0xf8) === 0xd8) || isRest(row) || reasonLeftOut(row)) continue;
     const cells = result.get(nameOf(row)) ?? new Set();
     // m16:64 is Intel's, and QEMU's: the recording processor, AMD's, takes REX.W for nothing
     const farPointer = row.operands.includes('M') && /^(callf|jmpf|lss|lfs|lgs)$/.test(row.mnemonic);
@@ -124,7 +131,8 @@ export function classify(code, mode) {
       (row.rm === undefined || row.rm === (modrm & 7)),
   );
   // a row with a mandatory prefix wins; F2 and F3 hide a 66
-  const row = candidates.find((one) => one.prefix === prefix) ?? candidates.find((one) => one.prefix === undefined);
+  const named = candidates.filter((one) => !isRest(one));
+  const row = named.find((one) => one.prefix === prefix) ?? named.find((one) => one.prefix === undefined);
   if (!row) return undefined;
   let size = wide ? 64 : (mode === 16) !== operand66 ? 16 : 32;
   if (mode === 64 && row.flags.includes('F')) size = 64;

@@ -192,6 +192,7 @@ static void more(void) {
   f_("les", 0, 0xc4, E_M, -1, S_V, 0, 0, O_FARPTR)->msz = 6; f_("lds", 0, 0xc5, E_M, -1, S_V, 0, 0, O_FARPTR)->msz = 6;
   f_("call far Ap", 0, 0x9a, E_N, -1, S_V, I_AP, 0, 0); f_("jmp far Ap", 0, 0xea, E_N, -1, S_V, I_AP, 0, 0); modes = MALL;
   cat = "ext";
+  f_("pause", 0xf3, 0x90, E_N, -1, S_X, 0, 0, 0)->share = 60;
   f_("clflush", 0, 0x0fae, E_M, 7, S_X, 0, 0, 0)->msz = 1; f_("clflushopt", 0x66, 0x0fae, E_M, 7, S_X, 0, 0, 0)->msz = 1; f_("clwb", 0x66, 0x0fae, E_M, 6, S_X, 0, 0, 0)->msz = 1;
   f_("prefetchw", 0, 0x0f0d, E_M, 1, S_V, 0, 0, 0)->share = 60; for (int i = 0; i < 8; i++) if (i != 1) f_(nm("prefetch /%d", i), 0, 0x0f0d, E_M, i, S_V, 0, 0, 0)->share = 10;
   for (int i = 0x18; i < 0x20; i++) f_(nm("hint %02x", i), 0, 0x0f00 | i, E_R, -1, S_V, 0, 0, 0)->share = 40;
