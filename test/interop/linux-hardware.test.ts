@@ -85,14 +85,6 @@ withParts('Linux looks at the hardware', ['guests', 'seabios'], () => {
     machine.type('poweroff -f\n');
     expect(await machine.ended, machine.errors).toBe(0);
   }, 900_000);
-
-  it('i386 on one processor: reboot starts over', async () => {
-    const machine = pagurus('run', ...options('-cpu', 'qemu32', '-serial', 'stdio'), ...linux(`${START}echo READY; exec sh`));
-    await machine.waitFor(/READY\r?\n/, 600_000);
-    machine.type('reboot -f\n');
-    await machine.waitFor(/reboot: Restarting system[\s\S]*Linux version/, 300_000);
-    await machine.stop();
-  }, 900_000);
 });
 
 /** Stops a machine that has its monitor on standard input, and saves it. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -80,6 +80,48 @@ withParts('SeaBIOS', ['seabios'], () => {
     }
     expect(lines.join('\n')).toContain('No bootable device');
     expect(lines[0]).toMatch(/^SeaBIOS \(version /);
+    machine.type('quit\n');
+    expect(await machine.ended, machine.errors).toBe(0);
+  });
+
+  it('offers its boot menu, takes keys, and boots what was chosen', async () => {
+    for (const [name, letter] of [
+      ['disk', 'D'],
+      ['floppy', 'F'],
+    ] as const) {
+      const image = new Uint8Array(1_474_560);
+      // mov ax, 0x0e00 + letter; mov bx, 7; int 0x10; hlt; jmp to the hlt
+      image.set([0xb8, letter.charCodeAt(0), 0x0e, 0xbb, 0x07, 0x00, 0xcd, 0x10, 0xf4, 0xeb, 0xfd]);
+      image.set([0x55, 0xaa], 510);
+      writeFileSync(file(`${name}.img`), image);
+    }
+    const drive = (name: string, bus: string) => ['-drive', `file=${file(`${name}.img`)},format=raw,if=${bus}`];
+    const machine = pagurus(
+      ...['run', ...HARDWARE_OPTIONS, '-vga', 'std', '-monitor', 'stdio', '-boot', 'menu=on,splash-time=60000'],
+      ...[...drive('disk', 'ide'), ...drive('floppy', 'floppy')],
+    );
+    const dump = file('menu.json');
+    const shows = async (pattern: RegExp): Promise<string> => {
+      let screen = '';
+      for (let tries = 0; tries < 240 && !pattern.test(screen); tries++) {
+        rmSync(dump, { force: true });
+        machine.type(`screendump ${dump}\n`);
+        await new Promise((resolve) => setTimeout(resolve, 250));
+        if (!existsSync(dump)) continue;
+        try {
+          screen = (JSON.parse(readFileSync(dump, 'utf8')) as { lines: string[] }).lines.map((line) => line.trimEnd()).join('\n');
+        } catch {
+          // It is being written.
+        }
+      }
+      expect(screen).toMatch(pattern);
+      return screen;
+    };
+    await shows(/Press ESC for boot menu/);
+    machine.type('sendkey esc\n');
+    expect(await shows(/2\. /)).toMatch(/Select boot device:\n\n1\. .*Hard-Disk.*\n2\. Floppy/);
+    machine.type('sendkey 2\n');
+    await shows(/Booting from Floppy\.\.\.\nF/);
     machine.type('quit\n');
     expect(await machine.ended, machine.errors).toBe(0);
   });
