@@ -1,0 +1,118 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { CharacterBackend } from '@pagurus/device-model';
+import type { Machine, MachineConfig } from '@pagurus/machine';
+import { bytesChannel, incoming } from '@pagurus/migration';
+import { describe, expect, it } from 'vitest';
+import { processorsFirmware } from '../test/processors.bytes.js';
+import { createMachine } from './index.js';
+import { saved, timer } from './testing.js';
+
+/*
+ * Four processors under firmware of our own (test/processors.asm): three are started, count under a lock, and answer an interrupt. The
+ * console then shows a plus of each, the sum of what they counted, the id of each, and E.
+ */
+interface Run {
+  readonly machine: Machine;
+  console(): string;
+}
+
+async function make(config: MachineConfig = {}): Promise<Run> {
+  let text = '';
+  const log: CharacterBackend = {
+    write: (bytes) => {
+      text += String.fromCharCode(...bytes);
+    },
+    connect() {},
+  };
+  const machine = await createMachine('pc-i440fx-7.2', {
+    memory: 4 * 2 ** 20,
+    noDefaults: true,
+    smp: { cpus: 4 },
+    icount: { shift: 3, sleep: false },
+    firmware: processorsFirmware(),
+    devices: [
+      { driver: 'isa-debugcon', properties: { iobase: 0x402, chardev: 'log' } },
+      { driver: 'isa-debug-exit', properties: { iobase: 0x501 } },
+    ],
+    backends: { chardev: { log } },
+    ...config,
+  });
+  return { machine, console: () => text };
+}
+
+const MOST = 20_000_000;
+const GOOD = /^\+\+\+3000(?=.*1)(?=.*2)(?=.*3)[123]{3}E$/;
+
+async function whole(): Promise<Run> {
+  const run = await make();
+  run.machine.runUntil(MOST);
+  expect(run.machine.runState).toBe('shutdown');
+  return run;
+}
+
+describe('four processors', () => {
+  it('are started, take turns under a lock, and answer each other', async () => {
+    const run = await whole();
+    expect(run.console()).toMatch(GOOD);
+  });
+
+  it('run the same way each time', async () => {
+    const [first, second] = [await whole(), await whole()];
+    expect(second.console()).toBe(first.console());
+    expect(second.machine.cpu.instructions).toBe(first.machine.cpu.instructions);
+    expect(Buffer.from(await saved(second.machine)).equals(await saved(first.machine))).toBe(true);
+  });
+
+  it('go on elsewhere from whatever moment they are saved at', async () => {
+    const total = (await whole()).machine.cpu.instructions;
+    for (let part = 0; part < 12; part++) {
+      const here = await make();
+      here.machine.runUntil(Math.floor((total * part) / 12) + 7 * part);
+      const there = await make();
+      await incoming(there.machine, bytesChannel(await saved(here.machine)), { timer });
+      there.machine.runUntil(MOST);
+      expect(here.console() + there.console(), `saved in part ${part}`).toMatch(GOOD);
+    }
+  });
+
+  it('have a section each, numbered as QEMU does', async () => {
+    const { machine } = await make();
+    const of = (name: string) => machine.sections.filter(({ idstr }) => idstr === name).map(({ instance }) => instance);
+    for (const name of ['cpu_common', 'cpu', 'apic']) expect(of(name)).toEqual([0, 1, 2, 3]);
+    expect(of('kvm-tpr-opt')).toEqual([0]);
+  });
+
+  it('start over at a reset of the machine', async () => {
+    const { machine, console } = await make();
+    machine.runUntil(30_000);
+    machine.requestReset('test');
+    const before = console().length;
+    machine.runUntil(MOST);
+    expect(console().slice(before)).toMatch(GOOD);
+  });
+
+  it('are refused beyond what the machine has room for', async () => {
+    await expect(make({ smp: { cpus: 300 } })).rejects.toThrow('300 processors; pc-i440fx-7.2 has at most 255');
+    await expect(createMachine('isapc', { firmware: processorsFirmware(), smp: { cpus: 2 } })).rejects.toThrow(
+      'isapc has at most 1',
+    );
+  });
+});
+
+describe('their firmware', () => {
+  const haveNasm = spawnSync('nasm', ['-v']).status === 0 || (process.env.PAGURUS_REQUIRE ?? '').split(',').includes('nasm');
+  it.skipIf(!haveNasm)('is what its source assembles to', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pagurus-processors-'));
+    try {
+      const source = fileURLToPath(new URL('../test/processors.asm', import.meta.url));
+      execFileSync('nasm', ['-f', 'bin', '-o', join(folder, 'out'), source]);
+      expect(readFileSync(join(folder, 'out')).equals(processorsFirmware())).toBe(true);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
