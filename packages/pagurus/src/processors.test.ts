@@ -7,7 +7,7 @@ import type { CharacterBackend } from '@pagurus/device-model';
 import type { Machine, MachineConfig } from '@pagurus/machine';
 import { bytesChannel, incoming } from '@pagurus/migration';
 import { describe, expect, it } from 'vitest';
-import { processorsFirmware } from '../test/processors.bytes.js';
+import { numericErrorFirmware, processorsFirmware } from '../test/firmware.bytes.js';
 import { createMachine } from './index.js';
 import { saved, timer } from './testing.js';
 
@@ -103,14 +103,25 @@ describe('four processors', () => {
   });
 });
 
+describe('an x87 error with CR0.NE clear', () => {
+  it('is request 13, once each, until port F0 and the handler have seen to it', async () => {
+    const { machine, console } = await make({ smp: { cpus: 1 }, cpu: '486', firmware: numericErrorFirmware() });
+    machine.runUntil(MOST);
+    expect([console(), machine.runState]).toEqual(['FFE', 'shutdown']);
+  });
+});
+
 describe('their firmware', () => {
   const haveNasm = spawnSync('nasm', ['-v']).status === 0 || (process.env.PAGURUS_REQUIRE ?? '').split(',').includes('nasm');
-  it.skipIf(!haveNasm)('is what its source assembles to', () => {
+  it.skipIf(!haveNasm).each([
+    ['processors.asm', processorsFirmware()],
+    ['numeric-error.asm', numericErrorFirmware()],
+  ])('is what %s assembles to', (name, firmware) => {
     const folder = mkdtempSync(join(tmpdir(), 'pagurus-processors-'));
     try {
-      const source = fileURLToPath(new URL('../test/processors.asm', import.meta.url));
+      const source = fileURLToPath(new URL(`../test/${name}`, import.meta.url));
       execFileSync('nasm', ['-f', 'bin', '-o', join(folder, 'out'), source]);
-      expect(readFileSync(join(folder, 'out')).equals(processorsFirmware())).toBe(true);
+      expect(readFileSync(join(folder, 'out')).equals(firmware)).toBe(true);
     } finally {
       rmSync(folder, { recursive: true });
     }

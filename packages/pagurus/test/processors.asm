@@ -1,7 +1,7 @@
 ; Firmware for processors.test.ts: the boot processor starts the others by INIT and start-up interrupts to all but itself; each of them
 ; counts itself in under a lock, then adds to one counter a thousand times under the same lock and says so on port 0x402. When all have done so,
 ; the boot processor prints the counter, sends everyone an interrupt that halted ones answer with their APIC's id, and ends the machine.
-; nasm -f bin; 64 KiB, entered at 0xfffffff0. What it assembles to is in processors.bytes.ts, without the zeros.
+; nasm -f bin; 64 KiB, entered at 0xfffffff0. What it assembles to is in firmware.bytes.ts.
 bits 16
 org 0
 MUTEX   equ 0x5000

@@ -159,7 +159,24 @@ export function addIsaDevices(composer: Composer, options: IsaOptions): IsaParts
   const parts: IsaParts = { irq, pic, rtc, fwCfg: fwCfgService, dma, floppy };
   if (options.i8042) addKeyboard(composer, parts, options.vmport);
   composer.connect(composer.add(port92), 'a20', machine.a20Pin);
+  addNumericError(composer, irq(NUMERIC_ERROR.IRQ));
   return parts;
+}
+
+/**
+ * The coprocessor's error (FERR#) is request 13 until software writes to port F0, which also tells the processor to ignore it (IGNNE#).
+ * [IBM-AT] "80287 Numeric Coprocessor"; [SDM] volume 1, appendix D
+ */
+const NUMERIC_ERROR = { IRQ: 13, PORT: 0xf0 } as const;
+
+function addNumericError(composer: Composer, request: InputPin): void {
+  const { ports, ignoreNumericErrorPin } = composer.machine;
+  composer.numericError = () => request(true);
+  const write = (): void => {
+    request(false);
+    ignoreNumericErrorPin(true);
+  };
+  ports.add(NUMERIC_ERROR.PORT, 1, { read: () => 0xff, write }, { name: 'coprocessor' });
 }
 
 /** An interrupt request goes to both controllers; request 2 of the pair is their cascade, where a wire would end nowhere. */
