@@ -1,73 +1,7 @@
-import { linuxGuest } from '@pagurus/guests/linux';
 import { expect, it } from 'vitest';
-import { Monitor, scratch } from './monitor.js';
+import { Guest, MINUTES } from './acpi-guest.js';
+import { scratch } from './monitor.js';
 import { withParts } from './parts.js';
-import { command, pagurus, type Running } from './process.js';
-
-const INIT = `#!/bin/busybox sh
-/bin/busybox --install -s /bin
-mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
-echo READY
-exec sh
-`;
-const MINUTES = 60_000;
-const BIOS = '/usr/share/seabios/bios-256k.bin';
-
-/** Debian's kernel with ACPI, booted by SeaBIOS; a shell on the serial port. */
-class Guest {
-  readonly monitor = new Monitor();
-  readonly machine: Running;
-  private asked = 0;
-
-  constructor(program: 'pagurus' | 'qemu', options: readonly string[], machine = 'pc-i440fx-7.2') {
-    const { kernel, initrd } = linuxGuest('i386', INIT);
-    const args = [
-      ...['-M', machine, '-cpu', 'pentium3', '-nodefaults', '-display', 'none', '-no-reboot', '-serial', 'stdio', '-bios', BIOS],
-      ...['-kernel', kernel, '-initrd', initrd, '-append', 'console=ttyS0 panic=-1', ...this.monitor.options],
-      ...(options.includes('-m') ? [] : ['-m', '128']),
-      ...options,
-    ];
-    this.machine = program === 'pagurus' ? pagurus('run', ...args) : command('qemu-system-i386', '-accel', 'tcg', ...args);
-  }
-
-  async ready(): Promise<this> {
-    await this.machine.waitFor(/READY\r?\n/, 8 * MINUTES);
-    return this;
-  }
-
-  /** Runs a line of shell. @returns its output. */
-  async shell(line: string): Promise<string> {
-    const mark = `answer ${++this.asked}`;
-    const from = this.machine.output.length;
-    this.machine.type(`${line}; echo "answer" ${this.asked}\n`);
-    await this.machine.waitFor(new RegExp(`^${mark}\\r?$`, 'm'), 3 * MINUTES);
-    return this.machine.output.slice(from).replaceAll('\r', '');
-  }
-
-  /** Asks again and again until the answer is as expected; a guest takes its time. */
-  async until(line: string, pattern: RegExp): Promise<string> {
-    for (let tries = 0; ; tries++) {
-      const answer = await this.shell(line);
-      if (pattern.test(answer)) return answer;
-      if (tries === 40) throw new Error(`'${line}' never gave ${pattern}: ${answer}`);
-      await this.shell('sleep 1');
-    }
-  }
-
-  /** Whether there is a device at an address of the root bus. */
-  present(address: string): Promise<string> {
-    return this.until(`[ -e /sys/bus/pci/devices/${address} ] && echo pre""sent`, /^present$/m);
-  }
-
-  absent(address: string): Promise<string> {
-    return this.until(`[ -e /sys/bus/pci/devices/${address} ] || echo ab""sent`, /^absent$/m);
-  }
-
-  /** Interrupts of ACPI that the guest has taken. */
-  async events(): Promise<number> {
-    return Number(/^\s*9:\s+(\d+)/m.exec(await this.shell('grep acpi /proc/interrupts'))![1]);
-  }
-}
 
 withParts('PCI hotplug in Linux', ['seabios', 'guests', 'qemu'], () => {
   it('a card comes and goes; functions, addresses and errors', { timeout: 12 * MINUTES }, async () => {
@@ -120,17 +54,11 @@ withParts('PCI hotplug in Linux', ['seabios', 'guests', 'qemu'], () => {
     await source.monitor.run('stop');
     await source.monitor.run('device_add virtio-rng-pci,id=r1,addr=6');
     const file = scratch('stream');
-    await source.monitor.run(`migrate "exec:cat > ${file}"`, 5 * MINUTES);
-    expect(await source.monitor.run('info migrate')).toMatch(/status: completed/);
-    await source.machine.stop();
+    await source.save(file);
 
     const cards = ['-device', 'virtio-rng-pci,id=r0,addr=5', '-device', 'virtio-rng-pci,id=r1,addr=6'];
     const target = new Guest(to, [...cards, '-incoming', `exec:cat ${file}`]);
-    for (let tries = 0; tries < 100; tries++) {
-      if (/paused\)?$/m.test(await target.monitor.run('info status'))) break;
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-    await target.monitor.run('cont');
+    await target.arrive();
     await target.present('0000:00:06.0');
     expect(await target.shell('cat /sys/bus/pci/devices/0000:00:05.0/enable')).toMatch(/^1$/m);
     await target.monitor.run('device_del r0');
@@ -139,6 +67,91 @@ withParts('PCI hotplug in Linux', ['seabios', 'guests', 'qemu'], () => {
     await target.absent('0000:00:06.0');
     await target.monitor.run('device_add virtio-rng-pci,id=r0,addr=5');
     await target.present('0000:00:05.0');
+    await target.machine.stop();
+  });
+});
+
+withParts('memory hotplug in Linux', ['seabios', 'guests', 'qemu'], () => {
+  const slots = [
+    '-m',
+    '128,slots=4,maxmem=1G',
+    '-object',
+    'memory-backend-ram,id=m0,size=128M',
+    '-device',
+    'pc-dimm,id=d0,memdev=m0',
+  ];
+  const blocks = 'ls /sys/devices/system/memory';
+  const online = 'for m in /sys/devices/system/memory/memory*; do echo online > $m/state; done 2>/dev/null';
+
+  it('a module is there, another comes, moves to QEMU and goes', { timeout: 20 * MINUTES }, async () => {
+    const linux = await new Guest('pagurus', slots, { architecture: 'amd64' }).ready();
+    // Blocks of 128 MiB: 32 is the first above 4 GiB.
+    expect(await linux.shell(blocks)).toMatch(/\bmemory32\b(?!\s+memory33)/);
+    const run = (line: string) => linux.monitor.run(line);
+    expect(await run('device_add pc-dimm,id=d1,memdev=m1')).toMatch(/memdev: no memdev with id 'm1'/);
+    expect(await run('object_add memory-backend-ram,id=m1,size=256M')).toBe('');
+    expect(await run('device_add pc-dimm,id=d1,memdev=m1')).toBe('');
+    await linux.until(blocks, /memory33\s+memory34/);
+    await linux.shell(online);
+    await linux.until('head -1 /proc/meminfo', /MemTotal:\s+4[67]\d{4} kB/);
+    expect(await run('device_del d1')).toBe('');
+    await linux.until('head -1 /proc/meminfo', /MemTotal:\s+2[01]\d{4} kB/);
+    await linux.until(blocks, /^(?![\s\S]*memory33)/);
+
+    await run('device_add pc-dimm,id=d1,memdev=m1');
+    await linux.until(blocks, /memory33\s+memory34/);
+    const file = scratch('stream');
+    await linux.save(file);
+    const more = [
+      '-object',
+      'memory-backend-ram,id=m1,size=256M',
+      '-device',
+      'pc-dimm,id=d1,memdev=m1',
+      '-incoming',
+      `exec:cat ${file}`,
+    ];
+    const target = new Guest('qemu', [...slots, ...more], { architecture: 'amd64' });
+    await target.arrive();
+    await target.shell(online);
+    await target.until('head -1 /proc/meminfo', /MemTotal:\s+4[67]\d{4} kB/);
+    await target.monitor.run('device_del d1');
+    await target.until(blocks, /^(?![\s\S]*memory33)/);
+    await target.machine.stop();
+  });
+});
+
+withParts('identifier, crash note, button and interrupt messages in Linux', ['seabios', 'guests'], () => {
+  const GUID = { first: '00112233-4455-6677-8899-aabbccddeeff', second: 'ffeeddcc-bbaa-9988-7766-554433221100' };
+  const modules = ['button', 'qemu_fw_cfg', 'virtio_pci', 'virtio-rng'];
+  const devices = (guid: string) => [
+    ...['-device', `vmgenid,guid=${guid}`, '-device', 'vmcoreinfo', '-device', 'virtio-rng-pci,addr=4'],
+    ...['-device', 'pci-bridge,id=br0,chassis_nr=1,addr=7'],
+  ];
+
+  it('are seen, and a moved guest hears that it was moved', { timeout: 20 * MINUTES }, async () => {
+    const linux = await new Guest('pagurus', devices(GUID.first), { modules }).ready();
+    expect(await linux.shell('ls /sys/bus/acpi/drivers/vmgenid')).toContain('QEMUVGID:00');
+    expect(await linux.shell('ls /sys/firmware/qemu_fw_cfg/by_name/etc')).toContain('vmcoreinfo');
+    // Message signalled interrupts of the device's queue.
+    expect(await linux.shell('grep virtio /proc/interrupts')).toMatch(/PCI-MSI.*virtio0/);
+
+    const before = await linux.events();
+    await linux.monitor.run('system_powerdown');
+    await linux.until('grep acpi /proc/interrupts', new RegExp(`^\\s*9:\\s+${before + 1}\\s`, 'm'));
+
+    // A card behind the bridge.
+    await linux.monitor.run('device_add virtio-rng-pci,id=r1,bus=br0,addr=3');
+    await linux.present('0000:01:03.0');
+    const heard = await linux.events();
+    const file = scratch('stream');
+    await linux.save(file);
+
+    const cards = ['-device', 'virtio-rng-pci,id=r1,bus=br0,addr=3'];
+    const target = new Guest('pagurus', [...devices(GUID.second), ...cards, '-incoming', `exec:cat ${file}`], { modules });
+    await target.arrive();
+    await target.until('grep acpi /proc/interrupts', new RegExp(`^\\s*9:\\s+${heard + 1}\\s`, 'm'));
+    await target.monitor.run('device_del r1');
+    await target.absent('0000:01:03.0');
     await target.machine.stop();
   });
 });
