@@ -129,7 +129,9 @@ describe('a card that comes and goes', () => {
     expect(() => pc.composer.hotplug(card('r1', '1', { bus: 'br1' }))).toThrow(/bus 'br1' does not support hotplugging/);
     pc.composer.requestUnplug('br1');
     registers(pc).eject(0x80);
-    expect(() => pc.composer.plug(card('r1', '1', { bus: 'br1' }))).toThrow(/bus 'br1' not found; this machine has: .*pci\.0, isa\.0, br0/);
+    expect(() => pc.composer.plug(card('r1', '1', { bus: 'br1' }))).toThrow(
+      /bus 'br1' not found; this machine has: .*pci\.0, isa\.0, br0/,
+    );
   });
 });
 
