@@ -13,7 +13,9 @@ export { Ne2kPciState } from './ne2k-pci.state.js';
 export { Ne2000State } from './ne2000.state.js';
 export {
   dotted,
+  type FileServer,
   parseAddress,
+  type ServedFile,
   SlirpState,
   slirpVmState,
   UserNetwork,

@@ -1,6 +1,6 @@
 import type { RamBlock } from '@pagurus/device-model';
 import { rgba } from './colours.js';
-import type { GraphicsGeometry } from './geometry.js';
+import type { GraphicsGeometry, PixelFormat } from './geometry.js';
 import { ATTRIBUTE, CRTC } from './spec.js';
 import type { VgaState } from './vga.state.js';
 
@@ -62,6 +62,7 @@ export function* scanLines({ crtc }: VgaState, g: GraphicsGeometry): Generator<S
 /** Draws lines of one geometry. */
 export class LinePainter {
   private readonly bytes: Uint8Array;
+  private readonly words: Uint32Array;
   private readonly planes: number;
   private readonly swapped: boolean;
 
@@ -72,17 +73,33 @@ export class LinePainter {
     private readonly colours: Uint32Array,
     private readonly dac: Uint32Array,
   ) {
-    this.bytes = new Uint8Array(lineBytes(g) + 4);
+    this.bytes = new Uint8Array(((lineBytes(g) + 3) & ~3) + 4);
+    this.words = new Uint32Array(this.bytes.buffer);
     this.planes = state.attribute[ATTRIBUTE.PLANE_ENABLE]! & 0x0f;
     this.swapped = state.bigEndian;
   }
 
   paint({ y, from }: ScanLine, pixels: Uint32Array): void {
     this.fetch(from);
-    const { width, widthFactor, panning } = this.g;
+    const { width, widthFactor, panning, format } = this.g;
     const at = y * width;
-    if (widthFactor === 1) for (let x = 0; x < width; x++) pixels[at + x] = this.pixel(x + panning);
-    else for (let x = 0; x < width; x++) pixels[at + x] = this.pixel((x >> 1) + panning);
+    if (format === 'rgb32' && !this.swapped && widthFactor === 1) {
+      const { words } = this;
+      for (let x = 0, from = panning; x < width; x++) {
+        const value = words[from++]!;
+        // Red and blue change places.
+        pixels[at + x] = 0xff00_0000 | ((value & 0xff) << 16) | (value & 0xff00) | ((value >> 16) & 0xff);
+      }
+      return;
+    }
+    if (format === 'indexed') {
+      const { bytes, dac } = this;
+      const shift = widthFactor - 1;
+      for (let x = 0; x < width; x++) pixels[at + x] = dac[bytes[(x >> shift) + panning]!]!;
+      return;
+    }
+    if (widthFactor === 1) for (let x = 0; x < width; x++) pixels[at + x] = this.pixel(x + panning, format);
+    else for (let x = 0; x < width; x++) pixels[at + x] = this.pixel((x >> 1) + panning, format);
   }
 
   /** What lies beyond the memory is zero. */
@@ -93,15 +110,13 @@ export class LinePainter {
     bytes.fill(0, there);
   }
 
-  private pixel(x: number): number {
+  private pixel(x: number, format: Exclude<PixelFormat, 'indexed'>): number {
     const { bytes } = this;
-    switch (this.g.format) {
+    switch (format) {
       case 'planar':
         return this.colours[this.planar(x) & this.planes]!;
       case 'cga':
         return this.colours[this.cga(x) & this.planes]!;
-      case 'indexed':
-        return this.dac[bytes[x]!]!;
       case 'rgb15': {
         const value = this.word(2 * x);
         return rgba(stretch5(value >> 10), stretch5(value >> 5), stretch5(value));

@@ -11,6 +11,7 @@ import {
   parseNetdev,
   splitCommas,
   streamNetwork,
+  tftpFolder,
 } from '@pagurus/host-node';
 import type { DeviceArguments } from '@pagurus/machine';
 import { UsageError } from './usage-error.js';
@@ -35,6 +36,8 @@ export interface Networks {
 const FIRST_MAC = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56] as const;
 const CARDS = ['e1000', 'ne2k_pci', 'ne2k_isa'];
 const LARGEST_PREFIX = 30;
+/** The name in a DHCP answer. */
+const BOOT_FILE_MOST = 127;
 
 /** `-nic KIND,model=…,mac=…,…`: what is not about the card belongs to the network. @throws {UsageError} {@link HostError} */
 function parseNic(text: string, index: number, defaultModel: string): NicOption {
@@ -161,6 +164,8 @@ function userOptions(spec: Extract<NetdevSpec, { kind: 'user' }>): UserNetworkOp
   const [net = '10.0.2.0', bits = '24'] = spec.net?.split('/') ?? [];
   if (!/^\d+$/.test(bits) || Number(bits) < 1 || Number(bits) > LARGEST_PREFIX)
     throw new UsageError(`-netdev user,id=${spec.id}: net=${spec.net}: expected a network such as 10.0.2.0/24`);
+  if (Buffer.byteLength(spec.bootFile ?? '') > BOOT_FILE_MOST)
+    throw new UsageError(`-netdev user,id=${spec.id}: bootfile has room for ${BOOT_FILE_MOST} bytes`);
   return {
     net: address('net', net),
     prefix: Number(bits),
@@ -170,6 +175,8 @@ function userOptions(spec: Extract<NetdevSpec, { kind: 'user' }>): UserNetworkOp
     hostName: spec.hostName,
     domainName: spec.domainName,
     restrict: spec.restrict,
+    ...(spec.tftp === undefined ? {} : { tftp: tftpFolder(spec.tftp) }),
+    ...(spec.bootFile === undefined ? {} : { bootFile: spec.bootFile }),
   };
 }
 

@@ -11,6 +11,8 @@ export interface DhcpAddresses {
   readonly first: Address;
   readonly hostName?: string;
   readonly domainName?: string;
+  /** What the client shall boot, 127 bytes at most. */
+  readonly bootFile?: string;
 }
 
 export interface DhcpAnswer {
@@ -37,6 +39,8 @@ function options(message: Uint8Array): Map<number, Uint8Array> {
   }
   return found;
 }
+
+const text = (value: string): number[] => [...value].map((letter) => letter.charCodeAt(0) & 0x7f);
 
 const sameMac = (a: Uint8Array, b: Uint8Array): boolean => a.every((byte, i) => byte === b[i]);
 
@@ -80,6 +84,7 @@ export function answerDhcp(request: Uint8Array, leases: readonly LeaseState[], n
   if (!refused) view.setUint32(16, address);
   view.setUint32(20, net.host);
   message.set(request.subarray(28, 44), 28);
+  if (!refused && net.bootFile !== undefined) message.set(text(net.bootFile).slice(0, DHCP.FILE_LENGTH - 1), DHCP.FILE);
   view.setUint32(DHCP.FIXED, DHCP.COOKIE);
   let at = DHCP.FIXED + 4;
   const put = (option: number, bytes: ArrayLike<number>): void => {
@@ -88,7 +93,6 @@ export function answerDhcp(request: Uint8Array, leases: readonly LeaseState[], n
     at += 2 + bytes.length;
   };
   const word = (value: number): number[] => [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff);
-  const text = (value: string): number[] => [...value].map((letter) => letter.charCodeAt(0) & 0x7f);
   if (kind !== undefined) put(DHCP_OPTION.MESSAGE_TYPE, [refused ? DHCP.NAK : kind === DHCP.DISCOVER ? DHCP.OFFER : DHCP.ACK]);
   put(DHCP_OPTION.SERVER, word(net.host));
   if (!refused) {

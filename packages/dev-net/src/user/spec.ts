@@ -1,6 +1,6 @@
 /**
  * Numbers of the protocols that the user-mode network speaks.
- * [826] ARP, [791] IPv4, [792] ICMP, [768] UDP, [9293] TCP, [2131] DHCP, [2132] DHCP options: RFCs of these numbers.
+ * [1350] TFTP, [2347] its options, [826] ARP, [791] IPv4, [792] ICMP, [768] UDP, [9293] TCP, [2131] DHCP, [2132] DHCP options: RFCs of these numbers.
  */
 
 export const ETHERNET = { HEADER: 14, LEAST: 60 } as const;
@@ -40,6 +40,9 @@ export const DHCP = {
   BOOTREPLY: 2,
   /** Bytes before the options. */
   FIXED: 236,
+  /** The name of the file to boot. */
+  FILE: 108,
+  FILE_LENGTH: 128,
   COOKIE: 0x63825363,
   DISCOVER: 1,
   OFFER: 2,
@@ -62,6 +65,25 @@ export const DHCP_OPTION = {
   MESSAGE_TYPE: 53,
   SERVER: 54,
   END: 255,
+} as const;
+
+/** [1350] section 5 and appendix, [2347], [2348] */
+export const TFTP = {
+  PORT: 69,
+  READ: 1,
+  WRITE: 2,
+  DATA: 3,
+  ACKNOWLEDGE: 4,
+  ERROR: 5,
+  OPTIONS: 6,
+  NOT_FOUND: 1,
+  ACCESS_VIOLATION: 2,
+  ILLEGAL: 4,
+  UNKNOWN_TRANSFER: 5,
+  BLOCK: 512,
+  BLOCK_LEAST: 8,
+  /** What fits into one frame. */
+  BLOCK_MOST: 1468,
 } as const;
 
 export const NAME_SERVER_PORT = 53;

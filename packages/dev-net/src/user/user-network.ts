@@ -23,8 +23,9 @@ import {
   udpPayload,
 } from './packets.js';
 import { SlirpState, slirpVmState } from './slirp.state.js';
-import { ARP, DHCP, ETHERNET, ETHERTYPE, ICMP, IP, NAME_SERVER_PORT, OWN_MAC_PREFIX, TCP } from './spec.js';
+import { ARP, DHCP, ETHERNET, ETHERTYPE, ICMP, IP, NAME_SERVER_PORT, OWN_MAC_PREFIX, TCP, TFTP } from './spec.js';
 import { TcpConnection, type TcpEnds, type TcpEnvironment } from './tcp.js';
+import { type FileServer, TftpServer } from './tftp.js';
 
 /** `-netdev user`: addresses as numbers (10.0.2.0 = 0x0a000200). */
 export interface UserNetworkOptions {
@@ -40,6 +41,10 @@ export interface UserNetworkOptions {
   readonly dhcpStart?: Address;
   readonly hostName?: string;
   readonly domainName?: string;
+  /** Files that guests can read by TFTP. */
+  readonly tftp?: FileServer;
+  /** What DHCP tells a guest to boot: a file of `tftp`, or a URL. */
+  readonly bootFile?: string;
   /** The guest reaches nothing but this network. */
   readonly restrict?: boolean;
 }
@@ -47,6 +52,7 @@ export interface UserNetworkOptions {
 const BROADCAST = 0xffff_ffff;
 const CONNECTIONS_MOST = 1024;
 const UDP_PORTS_MOST = 256;
+const NEIGHBOURS_MOST = 1024;
 /** A UDP port nobody used for so long is given back. */
 const UDP_IDLE = 240_000;
 const LOOPBACK = '127.0.0.1';
@@ -54,7 +60,7 @@ const LOOPBACK = '127.0.0.1';
 /**
  * A network of one guest, made of the host's ordinary sockets (QEMU's `user`, slirp): the guest finds a router that answers ARP, pings and DHCP,
  * a name server, and behind them whatever the host can reach by TCP and UDP; the router's own address is the host. IPv4 only; pings reach the
- * router and the name server only, as sockets for others need rights; no TFTP, no SMB.
+ * router and the name server only, as sockets for others need rights; no SMB.
  */
 export class UserNetwork implements NetworkBackend {
   private readonly state = new SlirpState();
@@ -69,6 +75,7 @@ export class UserNetwork implements NetworkBackend {
   private readonly neighbours = new Map<Address, Uint8Array>();
   private readonly connections = new Map<string, TcpConnection>();
   private readonly udpPorts = new Map<string, { readonly socket: HostDatagrams; used(): void; close(): void }>();
+  private readonly tftp: TftpServer | undefined;
   private nextSequence = 1;
   private readonly environment: TcpEnvironment = {
     send: (ends, segment) =>
@@ -99,6 +106,7 @@ export class UserNetwork implements NetworkBackend {
     this.net = ((options.net ?? 0x0a00_0200) & this.mask) >>> 0;
     this.hostAddress = options.host ?? this.net + 2;
     this.dns = options.dns ?? this.net + 3;
+    this.tftp = options.tftp && new TftpServer(options.tftp);
     this.dhcp = {
       host: this.hostAddress,
       mask: this.mask,
@@ -106,6 +114,7 @@ export class UserNetwork implements NetworkBackend {
       first: options.dhcpStart ?? this.net + 15,
       ...(options.hostName === undefined ? {} : { hostName: options.hostName }),
       ...(options.domainName === undefined ? {} : { domainName: options.domainName }),
+      ...(options.bootFile === undefined ? {} : { bootFile: options.bootFile }),
     };
   }
 
@@ -119,7 +128,7 @@ export class UserNetwork implements NetworkBackend {
     if (!isIp(frame)) return;
     const packet = parseIp(frame.subarray(ETHERNET.HEADER));
     if (!packet) return;
-    if (this.isGuest(packet.source)) this.neighbours.set(packet.source, frame.slice(6, 12));
+    if (this.isGuest(packet.source)) this.learn(packet.source, frame.slice(6, 12));
     if (packet.protocol === IP.UDP) this.udp(packet, frame.slice(6, 12));
     else if (packet.protocol === IP.TCP) this.tcp(packet);
     else if (packet.protocol === IP.ICMP) this.icmp(packet);
@@ -140,12 +149,18 @@ export class UserNetwork implements NetworkBackend {
   close(): void {
     for (const connection of [...this.connections.values()]) connection.drop();
     for (const port of [...this.udpPorts.values()]) port.close();
+    this.tftp?.close();
   }
 
   // Frames to the guest
 
   private isGuest(address: Address): boolean {
     return this.isLocal(address) && address !== this.hostAddress && address !== this.dns;
+  }
+
+  private learn(address: Address, mac: Uint8Array): void {
+    if (this.neighbours.size >= NEIGHBOURS_MOST) this.neighbours.clear(); // They are asked again.
+    this.neighbours.set(address, mac);
   }
 
   private isLocal(address: Address): boolean {
@@ -198,7 +213,7 @@ export class UserNetwork implements NetworkBackend {
     const sender = view.getUint32(14);
     const target = view.getUint32(24);
     const mac = frame.slice(ETHERNET.HEADER + 8, ETHERNET.HEADER + 14);
-    if (this.isGuest(sender)) this.neighbours.set(sender, mac);
+    if (this.isGuest(sender)) this.learn(sender, mac);
     if (view.getUint16(6) !== ARP.REQUEST || (target !== this.hostAddress && target !== this.dns)) return;
     this.receiver?.(ethernetFrame(mac, this.macOf(target), ETHERTYPE.ARP, this.arpBody(ARP.REPLY, sender, mac, target)));
   }
@@ -230,6 +245,8 @@ export class UserNetwork implements NetworkBackend {
     const { sourcePort, destinationPort, data } = datagram;
     if (destinationPort === DHCP.SERVER_PORT && (packet.destination === BROADCAST || packet.destination === this.hostAddress))
       return this.answerDhcp(data, mac);
+    if (this.tftp && destinationPort === TFTP.PORT && packet.destination === this.hostAddress)
+      return this.answerTftp(this.tftp, packet, sourcePort, data);
     const target = this.hostTarget(packet.destination, destinationPort);
     if (target === undefined) return this.unreachable(packet, ICMP.PORT_UNREACHABLE);
     if (!this.isGuest(packet.source)) return;
@@ -275,10 +292,17 @@ export class UserNetwork implements NetworkBackend {
   private answerDhcp(request: Uint8Array, mac: Uint8Array): void {
     const answer = answerDhcp(request, this.state.leases, this.dhcp);
     if (!answer) return;
-    if (answer.address !== undefined) this.neighbours.set(answer.address, mac);
+    if (answer.address !== undefined) this.learn(answer.address, mac);
     const datagram = { sourcePort: DHCP.SERVER_PORT, destinationPort: DHCP.CLIENT_PORT, data: answer.message };
     const payload = udpPayload(this.hostAddress, BROADCAST, datagram);
     this.sendIp(BROADCAST, { source: this.hostAddress, destination: BROADCAST, protocol: IP.UDP, payload }, mac);
+  }
+
+  private answerTftp(server: TftpServer, { source, destination }: IpPacket, port: number, message: Uint8Array): void {
+    const data = server.receive(`${source}:${port}`, message);
+    if (!data) return;
+    const payload = udpPayload(destination, source, { sourcePort: TFTP.PORT, destinationPort: port, data });
+    this.sendIp(source, { source: destination, destination: source, protocol: IP.UDP, payload });
   }
 
   private tcp(packet: IpPacket): void {

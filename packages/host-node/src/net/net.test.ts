@@ -35,6 +35,10 @@ describe('-netdev', () => {
       remote: { host: 'h', port: 1 },
       local: { host: '', port: 2 },
     });
+    expect(parseNetdev('-netdev', 'user,id=a,tftp=/srv/tftp,bootfile=pxelinux.0')).toMatchObject({
+      tftp: '/srv/tftp',
+      bootFile: 'pxelinux.0',
+    });
     expect(parseNetdev('-netdev', 'hubport,id=a,hubid=0')).toMatchObject({ kind: 'hubport', hub: 0 });
     expect(
       parseNetdev('-netdev', 'user,id=a,restrict=on,hostfwd=tcp::22-:22,hostfwd=tcp:127.0.0.1:80-10.0.2.16:8080'),
@@ -51,7 +55,7 @@ describe('-netdev', () => {
     ['user', 'expected id=ID'],
     ['tap,id=a', "'tap' is not available here"],
     ['carrier,id=a', "unknown kind 'carrier'"],
-    ['user,id=a,tftp=/x', "'tftp' is not available here"],
+    ['user,id=a,smb=/x', "'smb' is not available here"],
     ['user,id=a,hostfwd=22', 'expected tcp:[ADDRESS]:PORT-[GUEST ADDRESS]:PORT'],
     ['user,id=a,nett=1', "unknown option 'nett'"],
     ['socket,id=a', 'expected one of listen='],

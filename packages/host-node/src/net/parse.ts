@@ -26,6 +26,9 @@ export type NetdevSpec = { readonly id: string } & (
       readonly hostName: string | undefined;
       readonly domainName: string | undefined;
       readonly restrict: boolean;
+      /** A folder. */
+      readonly tftp: string | undefined;
+      readonly bootFile: string | undefined;
       readonly forwards: readonly HostForward[];
     }
 );
@@ -36,8 +39,7 @@ export interface Endpoint {
 }
 
 const USER_ELSEWHERE = [
-  'tftp',
-  'bootfile',
+  'tftp-server-name',
   'smb',
   'smbserver',
   'guestfwd',
@@ -99,10 +101,12 @@ export function parseNetdev(option: string, text: string, defaultId?: string): N
         hostName: named.text('hostname'),
         domainName: named.text('domainname'),
         restrict: named.flag('restrict', false),
+        tftp: named.text('tftp'),
+        bootFile: named.text('bootfile'),
         forwards,
       } as const;
       if (!named.flag('ipv4', true)) throw new HostError('unsupported', `${what}: only IPv4 is available here`);
-      named.done('id, net, host, dns, dhcpstart, hostname, domainname, restrict, hostfwd');
+      named.done('id, net, host, dns, dhcpstart, hostname, domainname, restrict, tftp, bootfile, hostfwd');
       return spec;
     }
     default: {
