@@ -179,6 +179,31 @@ describe('user network', () => {
     expect(frames[0]![21]).toBe(2);
   });
 
+  it('tells by DHCP what to boot, and sends it by TFTP', () => {
+    const file = { size: 600, read: (_offset: number, target: Uint8Array) => target.fill(7).length, close() {} };
+    const tftp = { open: (name: string) => (name === 'pxe/boot.0' ? file : undefined) };
+    const { udp, packets } = setUp({ tftp, bootFile: 'pxe/boot.0', restrict: true });
+    udp(0xffff_ffff, 67, dhcpRequest(1), 68, 0);
+    const [offer] = packets().map((packet) => parseUdp(packet)!.data);
+    expect([...offer!.subarray(20, 24)]).toEqual([10, 0, 2, 2]);
+    expect(String.fromCharCode(...offer!.subarray(108, 119))).toBe('pxe/boot.0\0');
+    udp(
+      HOST,
+      69,
+      Uint8Array.from('\0\x01/pxe/boot.0\0octet\0', (letter) => letter.charCodeAt(0)),
+      2000,
+    );
+    udp(HOST, 69, Uint8Array.of(0, 4, 0, 1), 2000);
+    udp(HOST, 69, Uint8Array.of(0, 4, 0, 2), 2000);
+    const blocks = packets().map((packet) => ({ source: packet.source, ...parseUdp(packet)! }));
+    expect(
+      blocks.map(({ source, sourcePort, destinationPort, data }) => [source, sourcePort, destinationPort, data.length]),
+    ).toEqual([
+      [HOST, 69, 2000, 516],
+      [HOST, 69, 2000, 92],
+    ]);
+  });
+
   it('gives addresses by DHCP, refuses one that is not the client’s, and keeps what it gave in its section', () => {
     const { network, udp, packets } = setUp({ hostName: 'crab' });
     udp(0xffff_ffff, 67, dhcpRequest(1), 68, 0);
@@ -189,6 +214,7 @@ describe('user network', () => {
     expect([...answers[1]!.subarray(16, 20)]).toEqual([10, 0, 2, 15]);
     expect([...answers[1]!.subarray(4, 8)]).toEqual([0xde, 0xad, 0xbe, 0xef]);
     expect(Buffer.from(answers[1]!).toString('latin1')).toContain('\x0c\x04crab');
+    expect(answers[1]![108]).toBe(0); // nothing to boot
     const { description, state } = network.sections[0]!;
     const bytes = save(description, state);
     expect(bytes).toHaveLength(131);
