@@ -37,6 +37,8 @@ const REASONS: readonly [driver: RegExp, property: RegExp, reason: string][] = [
   [/^apic$/, /^legacy-instance-id$/, 'of the parent type, which QOM does not show'],
   [/^isa-fdc$/, /^check_media_rate$/, 'no property any more in QEMU 7.2; it is on'],
   [/^e1000$/, /^(autonegotiation|mitigation)$/, 'no properties any more in QEMU 10.0; they are on'],
+  [/^pc-dimm$/, /^memdev$/, 'a link, which the recording leaves out'],
+  [/^pc-dimm$/, /^slot$/, 'QEMU shows the slot that the module has got'],
   [/^i440FX-pcihost$/, /^short_root_bus$/, 'no property any more in QEMU 10.0'],
 ];
 const reasonOf = (driver: string, property: string): string | undefined =>
