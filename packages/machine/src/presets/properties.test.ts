@@ -35,6 +35,8 @@ const REASONS: readonly [driver: RegExp, property: RegExp, reason: string][] = [
   [/^(PIIX4_PM|smbus-eeprom)$/, /^x-smbus-migration$/, 'in QEMU the class of the machine decides'],
   [/^fw_cfg_io$/, /^x-legacy-file-order$/, 'in QEMU the class of the machine decides'],
   [/^apic$/, /^legacy-instance-id$/, 'of the parent type, which QOM does not show'],
+  [/^pc-dimm$/, /^slot$/, 'QEMU shows the one that it has chosen'],
+  [/^pc-dimm$/, /^memdev$/, 'a link, which the recording leaves out'],
   [/^isa-fdc$/, /^check_media_rate$/, 'no property any more in QEMU 7.2; it is on'],
   [/^e1000$/, /^(autonegotiation|mitigation)$/, 'no properties any more in QEMU 10.0; they are on'],
   [/^pc-dimm$/, /^memdev$/, 'a link, which the recording leaves out'],
