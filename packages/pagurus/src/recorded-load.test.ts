@@ -37,8 +37,7 @@ const KNOWN: readonly [streams: RegExp, problem: RegExp, reason: string][] = [
     /vga\.isVbe/,
     'QEMU 7.2 does not send the state of isa-vga but other memory of its process; QEMU 11.1 refuses it, too',
   ],
-  [/vmgenid/, /no 'none' bus/, 'devices that sit on no bus'],
-  [/misc-(memhotplug|ramdev)|ignore-shared/, /^-(m|object) /, 'memory backends'],
+  [/ignore-shared/, /^-object /, 'memory that is a file shared with the source'],
   [/proxied-postcopy/, /announces postcopy/, 'postcopy needs its other direction; see the suites of @pagurus/migration'],
   [/./, /is not a known device/, 'a device that there is not'],
 ];

@@ -154,13 +154,16 @@ function guestDisk(): BlockBackend {
   };
 }
 
-type Backends = { [kind in 'chardev' | 'drive' | 'netdev']: Record<string, object> };
+type Backends = { [kind in 'chardev' | 'drive' | 'memdev' | 'netdev']: Record<string, object> };
+
+/** `128M` */
+const bytes = (text: string): number => Number.parseInt(text, 10) * (text.endsWith('M') ? 2 ** 20 : 1);
 
 type Draft = { -readonly [K in keyof MachineConfig]: MachineConfig[K] };
 
 function configuration({ command }: Sidecar): { name: string; config: MachineConfig; backends: Backends } {
   const config: Draft = {};
-  const backends: Backends = { chardev: {}, drive: {}, netdev: {} };
+  const backends: Backends = { chardev: {}, drive: {}, memdev: {}, netdev: {} };
   const serial: CharacterBackend[] = [];
   const parallel: CharacterBackend[] = [];
   const devices: NonNullable<MachineConfig['devices']>[number][] = [];
@@ -181,8 +184,12 @@ function configuration({ command }: Sidecar): { name: string; config: MachineCon
         config.properties = properties;
         break;
       case '-m':
-        if (rest.length > 0) throw new NoCounterpart(`-m ${value}`);
         config.memory = Number(first) * 2 ** 20;
+        if (properties.slots) config.memorySlots = { count: Number(properties.slots), maximum: bytes(properties.maxmem!) };
+        break;
+      case '-object':
+        if (first !== 'memory-backend-ram') throw new NoCounterpart(`-object ${value}`);
+        backends.memdev[properties.id!] = { size: bytes(properties.size!) };
         break;
       case '-cpu':
         config.cpu = value;

@@ -59,11 +59,15 @@ export function splitMemory(size: number): MemoryLayout {
   return { below4g: low, above4g: size - low };
 }
 
-/** RAM, option ROM area and firmware, as every PC has them. `biosSize` bytes of ROM where no firmware is given. */
-export function addMemory(composer: Composer, biosSize: number = ISA_BIOS.LENGTH): { ram: RamBlock; layout: MemoryLayout } {
+/** RAM, option ROM area and firmware, as every PC has them. `biosSize` bytes of ROM where no firmware is given. `backend`: id of the memory object that the RAM is. */
+export function addMemory(
+  composer: Composer,
+  biosSize: number = ISA_BIOS.LENGTH,
+  backend = '',
+): { ram: RamBlock; layout: MemoryLayout } {
   const { memory } = composer.machine;
   const layout = splitMemory(composer.memorySize);
-  const ram = memory.allocate('pc.ram', composer.memorySize);
+  const ram = memory.allocate(ramName(composer, backend), composer.memorySize);
   memory.addRam(0, Math.min(layout.below4g, 0xa0000), ram, 0, 'ram', { name: 'ram-below-640k' });
   // Behind the screen's window; without a display adapter it is plain RAM.
   const window = Math.min(layout.below4g, 0xc0000) - 0xa0000;
@@ -80,6 +84,16 @@ export function addMemory(composer: Composer, biosSize: number = ISA_BIOS.LENGTH
   const rom = memory.allocate('pc.rom', OPTION_ROM.LENGTH);
   memory.addRam(OPTION_ROM.BASE, OPTION_ROM.LENGTH, rom, 0, 'ram', { name: 'pc.rom' });
   return { ram, layout };
+}
+
+/** A block of RAM carries the name of the `-object` that it is, if it is one. */
+function ramName(composer: Composer, backend: string): string {
+  if (backend === '') return 'pc.ram';
+  const found = composer.config.backends?.memdev?.[backend] as { readonly size: number } | undefined;
+  if (!found) throw new MachineError(`-machine memory-backend=${backend}: no -object has that id`);
+  if (found.size !== composer.memorySize)
+    throw new MachineError(`-machine memory-backend=${backend}: it has ${found.size} bytes, -m gives ${composer.memorySize}`);
+  return backend;
 }
 
 function biosLength(firmware: Uint8Array): number {

@@ -43,6 +43,7 @@ export interface PcProperties {
   vmport: string;
   smm: string;
   pit: string;
+  memoryBackend: string;
 }
 
 /** Memory modules that a board has room for. */
@@ -73,6 +74,7 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
       acpi: { name: 'acpi', type: 'str', default: 'auto', doc: 'power management function and ACPI: on, off or auto (on)' },
       smm: { name: 'smm', type: 'str', default: 'auto', doc: 'system management mode: on, off or auto (on)' },
       pit: { name: 'pit', type: 'str', default: 'auto', doc: 'interval timer and speaker: on, off or auto (on)' },
+      memoryBackend: { name: 'memory-backend', type: 'str', default: '', doc: 'id of the memory object that is the RAM' },
     },
     packages: pcPackages,
     defaultCpu: 'qemu32',
@@ -83,7 +85,7 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
     build(composer, properties) {
       const acpi = onOffAuto('acpi', properties.acpi);
       const machine = composer.resolve(pcMachineObject).values as unknown as PcMachineProperties;
-      const { ram, layout } = addMemory(composer, machine.biosSize);
+      const { ram, layout } = addMemory(composer, machine.biosSize, properties.memoryBackend);
       const host = composer.add(i440fxPciHost);
       const { bus } = host.device.services as PciHostService;
       const on = (devfn: number) => ({ slot: bus.slot(devfn), path: bus.slot(devfn).path });
