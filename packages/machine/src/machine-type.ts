@@ -28,6 +28,8 @@ export interface MachineType<P extends object = Record<string, PropertyValue>> {
   readonly defaultCpu64?: string;
   /** Bytes of RAM where the user gives none. */
   readonly defaultMemory: number;
+  /** The network card that the board has where the user says nothing; without it there is none. */
+  readonly defaultNic?: string;
   /** Processors at most (`-smp`); default 255. */
   readonly maxCpus?: number;
   /** What `-smp` leaves open makes more sockets, not more cores. */

@@ -42,7 +42,6 @@ const DIFFERENCES: readonly [field: RegExp, reason: string][] = [
     'the clock at the save, of a machine that counts instructions',
   ],
   [/^cpu\.env\.segs\.1\.flags$/, 'a far jump marks the descriptor in the cache as accessed, as hardware does'],
-  [/^mc146818rtc\.cmos_data$/, 'bytes 0x12 and 0x19 on, type and geometry of IDE disks for firmware: not filled in'],
   [/^apic\.initial_count_load_time$/, 'when the timer was started'],
   [
     /^hpet\.(hpet_counter|timer\.[01]\.(qemu_timer|cmp)|@subsections\.hpet\/offset\.hpet_offset)$/,

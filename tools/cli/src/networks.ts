@@ -40,11 +40,12 @@ const LARGEST_PREFIX = 30;
 const BOOT_FILE_MOST = 127;
 
 /** `-nic KIND,model=…,mac=…,…`: what is not about the card belongs to the network. @throws {UsageError} {@link HostError} */
-function parseNic(text: string, index: number, defaultModel: string): NicOption {
+function parseNic(text: string, index: number, defaultModel: string | undefined): NicOption {
   const [kind = '', ...rest] = splitCommas(text);
   const about = (part: string): boolean => /^(model|mac|addr)=/.test(part);
   const card = new NamedOptions(`-nic ${text}`, rest.filter(about));
   const [model, mac, addr] = [card.text('model') ?? defaultModel, card.text('mac'), card.text('addr')];
+  if (model === undefined) throw new UsageError(`-nic ${text}: the machine has no usual card; expected model=${CARDS.join('|')}`);
   if (!CARDS.includes(model))
     throw new UsageError(`-nic ${text}: model '${model}' is not available; expected ${CARDS.join(', ')}`);
   const netdev = parseNetdev(
@@ -74,9 +75,9 @@ export function networkPlan(
     readonly noDefaults: boolean;
     readonly devices: readonly DeviceArguments[];
   },
-  model: string,
+  model: string | undefined,
 ): { readonly netdevs: readonly NetdevSpec[]; readonly devices: readonly DeviceArguments[] } {
-  const usual = options.noDefaults || options.netdevs.length > 0 ? [] : ['user'];
+  const usual = model === undefined || options.noDefaults || options.netdevs.length > 0 ? [] : ['user'];
   const nics = (options.nics ?? usual).map((text, index) => parseNic(text, index, model));
   return {
     netdevs: [...options.netdevs, ...nics.map(({ netdev }) => netdev)],

@@ -80,7 +80,7 @@ export async function runCommand(args: readonly string[], commandHost: CommandHo
       note: (line) => host.error(line),
       page: display && ((name) => display.page(name)),
     });
-    const plan = networkPlan(options, type.name === 'isapc' ? 'ne2k_isa' : 'e1000');
+    const plan = networkPlan(options, type.defaultNic);
     networks = await openNetworks(plan.netdevs);
     drives = await openDrives(options, host);
     const config = machineConfig(

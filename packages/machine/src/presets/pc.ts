@@ -79,6 +79,7 @@ export function pcI440fx(version: string, alias?: string): MachineType<PcPropert
     packages: pcPackages,
     defaultCpu: 'qemu32',
     defaultCpu64: 'qemu64',
+    defaultNic: 'e1000',
     defaultMemory: 128 * 2 ** 20,
     preferSockets: compareVersions(version, '6.1') <= 0,
     sectionRank: pcSectionRank,
@@ -185,6 +186,7 @@ export const isapc = defineMachine<Pick<PcProperties, 'i8042' | 'vmport' | 'pit'
   },
   packages: [chipset, ps2, storage, vgaPackage, net],
   defaultCpu: '486',
+  defaultNic: 'ne2k_isa',
   defaultMemory: 128 * 2 ** 20,
   maxCpus: 1,
   build(composer, properties) {
