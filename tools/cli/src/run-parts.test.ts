@@ -64,7 +64,7 @@ describe('keys from the monitor', () => {
 });
 
 describe('consoles', () => {
-  const host = { quit() {}, note() {} };
+  const host = { page: undefined, quit() {}, note() {} };
   const open = (line: string) => openConsoles(parseRunOptions(line.split(' ')), host);
 
   it('serial ports in order, none of them where none is wanted', async () => {

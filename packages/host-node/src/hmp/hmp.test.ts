@@ -193,7 +193,11 @@ describe('screendump', () => {
 
   it('says when there is no text or no screen', async () => {
     const graphics = fakeTarget({
-      screen: () => ({ text: () => undefined, image: () => ({ width: 0, height: 0, rgba: new Uint8Array() }) }),
+      screen: () => ({
+        text: () => undefined,
+        size: () => ({ width: 0, height: 0 }),
+        image: () => ({ width: 0, height: 0, rgba: new Uint8Array() }),
+      }),
     });
     await expect(run('screendump x.txt', graphics)).rejects.toThrow('graphics mode');
     await expect(run('screendump x.png', fakeTarget({ screen: () => undefined }))).rejects.toThrow('no display adapter');
