@@ -80,7 +80,7 @@ withParts('memory hotplug in Linux', ['seabios', 'guests', 'qemu'], () => {
     '-device',
     'pc-dimm,id=d0,memdev=m0',
   ];
-  const blocks = 'ls /sys/devices/system/memory';
+  const blocks = 'ls -1 /sys/devices/system/memory';
   const online = 'for m in /sys/devices/system/memory/memory*; do echo online > $m/state; done 2>/dev/null';
 
   it('a module is there, another comes, moves to QEMU and goes', { timeout: 20 * MINUTES }, async () => {

@@ -395,7 +395,8 @@ export class Composer {
         (candidate) => (type.properties as Record<string, { name: string }>)[candidate]!.name === name,
       );
       const selected = key === undefined ? undefined : properties.values[key];
-      if (typeof selected !== 'string' || selected === '') return undefined;
+      // What has no name gets the host's default, where there is one.
+      if (typeof selected !== 'string' || selected === '') return config.backends?.[name]?.[''] as B | undefined;
       const handle =
         name === 'romfile'
           ? config.roms?.[selected]

@@ -96,7 +96,7 @@ export interface MachineConfig {
   readonly floppy?: readonly ({ readonly id?: string; readonly image?: BlockBackend } | undefined)[];
   /** IDE drives: primary master and slave, secondary master and slave; undefined entries are unused. */
   readonly ide?: readonly (DriveArguments | undefined)[];
-  /** Backends that device properties name: kind (`chardev`, `drive`, `netdev`, `rng`) -> id -> handle. */
+  /** Backends that device properties name: kind (`chardev`, `drive`, `netdev`, `rng`) -> id -> handle; id '' is for devices that name none. */
   readonly backends?: Readonly<Record<string, Readonly<Record<string, object>>>>;
   /** Keyboard and pointer. */
   readonly input?: object;

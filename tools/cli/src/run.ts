@@ -1,5 +1,6 @@
+import { randomFillSync } from 'node:crypto';
 import type { DriveFailure } from '@pagurus/block';
-import type { RunState } from '@pagurus/device-model';
+import type { EntropySource, RunState } from '@pagurus/device-model';
 import {
   errorLine,
   loadCpuModule,
@@ -223,7 +224,14 @@ function machineConfig(
     ide: drives.ide,
     floppy: drives.floppy,
     hostWork: drives.activity,
-    backends: { memdev: Object.fromEntries(options.memoryObjects), chardev: chardevs, drive: drives.byId, netdev: networks.byId },
+    // As QEMU's rng-builtin: devices that name no source of entropy have the host's.
+    backends: {
+      rng: { '': { fill: (bytes: Uint8Array) => void randomFillSync(bytes) } satisfies EntropySource },
+      memdev: Object.fromEntries(options.memoryObjects),
+      chardev: chardevs,
+      drive: drives.byId,
+      netdev: networks.byId,
+    },
     input: keyboard,
     hostClock: realTimeClock,
     log: (line) => host.error(line),
