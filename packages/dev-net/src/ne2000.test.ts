@@ -340,3 +340,33 @@ it('up to pc-i440fx-1.4 has the older boot ROM', () => {
   expect(propertiesOfMachine(ne2kPci, compat, '1.4').romFile).toBe('pxe-ne2k_pci.rom');
   expect(propertiesOfMachine(ne2kPci, compat, '1.5').romFile).toBe('efi-ne2k_pci.rom');
 });
+
+describe('the boot ROM', () => {
+  /** An image that names nobody, as iPXE's for the NE2000. */
+  const image = Uint8Array.from({ length: 512 }, (_, i) => (i * 5) & 0xff);
+  image.set([0x55, 0xaa, 1, 0xe9, 0, 0, 0x70]);
+  image.set([0x1c, 0], 0x18);
+  image.set([0x50, 0x43, 0x49, 0x52, 0, 0, 0, 0], 0x1c);
+  const sum = (bytes: Uint8Array) => bytes.reduce((all, byte) => (all + byte) & 0xff, 0);
+  const romOf = (bytes: Uint8Array, romFile?: string) => {
+    const onBus = onPci(3 << 3)();
+    const { context } = realize(ne2kPci, {
+      context: () => ({ ...onBus, backends: { ...onBus.backends, romfile: bytes } }),
+      ...(romFile === undefined ? {} : { properties: { romFile } }),
+    });
+    return [...context.mmio.blocks].find(([name]) => name.endsWith('ne2000.rom'))![1].bytes.subarray(0, 512);
+  };
+
+  it('that a card usually has names the card, with the sum it had', () => {
+    const rom = romOf(image);
+    expect([...rom.subarray(0x20, 0x24)]).toEqual([0xec, 0x10, 0x29, 0x80]);
+    expect(sum(rom)).toBe(sum(image));
+    expect(rom.subarray(0x24)).toEqual(image.subarray(0x24));
+  });
+
+  it('that the user names, or that is none, stays as it is', () => {
+    expect(romOf(image, 'mine.rom')).toEqual(image);
+    const other = image.with(0x18, 0xff).with(0x19, 0xff);
+    expect(romOf(other)).toEqual(other);
+  });
+});

@@ -78,6 +78,21 @@ describe('text screen', () => {
     expect(screen.text()!.cursor).toBeUndefined();
   });
 
+  it('of 132 columns and 43 lines', () => {
+    const { screen, crtc, memory } = textCard();
+    crtc(1, 131); // columns
+    crtc(19, 66); // twice as many bytes a row
+    crtc(9, 0x07); // characters of 8 lines
+    crtc(18, 0x57); // 344 lines
+    memory.write((42 * 132 + 131) * 4, Uint8Array.of(0x58, 0x1e));
+    const text = screen.text()!;
+    expect([text.columns, text.rows]).toEqual([132, 43]);
+    expect(text.lines[42]!.endsWith(' X')).toBe(true);
+    expect(text.attributes[43 * 132 - 1]).toBe(0x1e);
+    expect(screen.size()).toEqual({ width: 132 * 8, height: 344 });
+    expect(screen.image().width).toBe(1056);
+  });
+
   it('follows the start address, and so does the cursor', () => {
     const { print, cursor, screen, crtc } = textCard();
     print(0, 1, 'second');
@@ -119,6 +134,10 @@ describe('text screen', () => {
     ]);
   });
 
+  it('has no size while the screen is off', () => {
+    expect(card().screen.size()).toBeUndefined();
+  });
+
   it('is undefined while the screen is off, and the picture black', () => {
     const { print, context, screen } = textCard();
     print(0, 0, 'x', 0x70);
@@ -137,7 +156,7 @@ describe('text screen', () => {
 
 describe('graphics', () => {
   const linear = (width: number, height: number, bits: number) => {
-    const all = card({ memoryMiB: 1 });
+    const all = card({ memoryMiB: width * height > 2 ** 18 ? 8 : 1 });
     all.dispi(1, width);
     all.dispi(2, height);
     all.dispi(3, bits);
@@ -148,6 +167,18 @@ describe('graphics', () => {
 
   it('has no text', () => {
     expect(linear(64, 32, 32).screen.text()).toBeUndefined();
+  });
+
+  it('of 1920 x 1080 has every pixel of the last line', () => {
+    const { screen, memory } = linear(1920, 1080, 32);
+    memory.write((1080 * 1920 - 1) * 4, Uint8Array.of(10, 20, 30));
+    expect(screen.size()).toEqual({ width: 1920, height: 1080 });
+    const picture = screen.image();
+    expect([picture.width, picture.height]).toEqual([1920, 1080]);
+    expect([pixel(picture, 1918, 1079), pixel(picture, 1919, 1079)]).toEqual([
+      [0, 0, 0],
+      [30, 20, 10],
+    ]);
   });
 
   it('redraws what was written, and nothing else', () => {

@@ -39,6 +39,8 @@ const KNOWN: readonly [streams: RegExp, problem: RegExp, reason: string][] = [
   ],
   [/ignore-shared/, /^-object /, 'memory that is a file shared with the source'],
   [/proxied-postcopy/, /announces postcopy/, 'postcopy needs its other direction; see the suites of @pagurus/migration'],
+  [/misc-vga-bochs-cirrus/, /'(cirrus-vga|bochs-display)' is not a known device/, 'cirrus-vga and bochs-display'],
+  [/misc-nics/, /'(rtl8139|pcnet)' is not a known device/, 'rtl8139, pcnet and the other models of e1000'],
   [/./, /is not a known device/, 'a device that there is not'],
 ];
 const reasonOf = (name: string, problem: string): string | undefined =>
