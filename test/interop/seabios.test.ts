@@ -27,7 +27,7 @@ async function status(machine: Running, state: string): Promise<void> {
     const from = machine.output.length;
     machine.type('info status\n');
     await new Promise((resolve) => setTimeout(resolve, 100));
-    if (new RegExp(`VM status: ${state}`).test(machine.output.slice(from))) return;
+    if (new RegExp(`VM status: ${state}(?! \\()`).test(machine.output.slice(from))) return;
   }
   throw new Error(`never '${state}' in:\n${machine.output}${machine.errors}`);
 }
