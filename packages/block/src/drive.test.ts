@@ -118,6 +118,23 @@ describe('a machine that stands still', () => {
     expect(activity.pending).toBe(0);
   });
 
+  it('is closed only when nothing is on its way', async () => {
+    let finish: () => void = () => {};
+    const calls: string[] = [];
+    const file = Object.assign(new FailingFile(new Uint8Array(SECTOR)), {
+      write: () => new Promise<void>((resolve) => (finish = resolve)).then(() => void calls.push('written')),
+      close: async () => void calls.push('closed'),
+    });
+    const d = new Drive(new RawImage(file), { id: 'd', activity: new DriveActivity() });
+    void d.write(0, sector(1));
+    const closed = d.close();
+    await settled();
+    expect(calls).toEqual([]);
+    finish();
+    await closed;
+    expect(calls).toEqual(['written', 'closed']);
+  });
+
   it('gives its images away and takes them back at the next request', async () => {
     const calls: string[] = [];
     const file = new FailingFile(new Uint8Array(SECTOR));

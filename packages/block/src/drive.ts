@@ -39,6 +39,7 @@ export class Drive implements BlockBackend {
   readonly id: string;
   private active: boolean;
   private activation: Promise<void> | undefined;
+  private readonly requests = new Set<Promise<void>>();
   private readonly parked: { readonly again: () => void; readonly drop: () => void }[] = [];
 
   constructor(
@@ -116,13 +117,21 @@ export class Drive implements BlockBackend {
   async close(): Promise<void> {
     this.cancelWaiting();
     this.options.activity.drives.delete(this);
+    // What is on its way still needs the file.
+    await Promise.allSettled(this.requests);
     await this.image.close();
   }
 
   private async ask(operation: DriveOperation, work: () => Promise<void>): Promise<void> {
     for (;;) {
       try {
-        await this.options.activity.during(this.active ? work() : this.activate().then(work));
+        const request = this.active ? work() : this.activate().then(work);
+        this.requests.add(request);
+        try {
+          await this.options.activity.during(request);
+        } finally {
+          this.requests.delete(request);
+        }
         return;
       } catch (error) {
         // A range that the device let through is no failure of the host.

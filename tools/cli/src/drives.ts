@@ -55,8 +55,10 @@ export class Drives {
   }
 
   async close(): Promise<void> {
-    for (const { drive } of this.open.values()) await drive?.close();
+    // One that fails (its host's disk is full) keeps no other from being closed.
+    const ends = await Promise.allSettled([...this.open.values()].map(({ drive }) => drive?.close()));
     this.open.clear();
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
   /** Another medium for a drive. @throws {BlockError} */
