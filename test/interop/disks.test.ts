@@ -1,13 +1,14 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BlockImage, openImage, SECTOR } from '@pagurus/block';
+import { DISK_WRITER, diskWriter } from '@pagurus/guests/disk-writer';
 import { nodeImageHost } from '@pagurus/host-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Monitor } from './monitor.js';
 import { withParts } from './parts.js';
-import { command } from './process.js';
+import { command, PAGURUS } from './process.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'pagurus-disks-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -15,6 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const host = nodeImageHost({ warn: () => {}, noFlush: true });
 const qemuImg = (...args: string[]): string => execFileSync('qemu-img', args, { encoding: 'utf8', cwd: folder });
 const path = (name: string): string => join(folder, name);
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Numbers that are the same every time. */
 function randomNumbers(seed: number): (below: number) => number {
@@ -239,5 +241,48 @@ withParts('locks beside QEMU', ['qemu-img', 'qemu'], () => {
     ];
     await expect(openImage(host, file, { format: 'raw' })).rejects.toThrow('another drive reads the image');
     for (const reader of readers) await reader.close();
+  });
+});
+
+withParts('a host disk that is full', ['nasm', 'seabios'], () => {
+  it('stops the machine; it goes on when there is room, and nothing is lost', async () => {
+    const file = path('full.raw');
+    writeFileSync(file, diskWriter());
+    truncateSync(file, 32 * 2 ** 20);
+    const monitor = new Monitor();
+    const run = ['run', '-M', 'pc-i440fx-7.2', '-m', '32', '-display', 'none', '-serial', 'stdio', '-device', 'isa-debug-exit'];
+    const args = [PAGURUS, ...run, ...monitor.options, '-drive', `file=${file},format=raw`];
+    // No file larger than 8 MiB, as far as this process is concerned.
+    const machine = command('bash', '-c', 'ulimit -S -f 8192; exec "$@"', 'x', process.execPath, ...args);
+    await machine.waitFor(/S/);
+    for (let tries = 0; tries < 300 && !/machine is stopped/.test(machine.errors); tries++) await pause(200);
+    expect(machine.errors).toContain('drive ide0-hd0: write failed, the machine is stopped');
+    expect(await monitor.run('info status')).toBe('VM status: paused (io-error)');
+    expect(await monitor.run('cont')).toBe('');
+    await pause(1000);
+    expect(await monitor.run('info status')).toBe('VM status: paused (io-error)');
+    expect(machine.output).toBe('S');
+    execFileSync('prlimit', ['--pid', String(machine.child.pid), '--fsize=unlimited']);
+    await monitor.run('cont');
+    expect(await machine.ended).toBe(1);
+    expect(machine.output).toBe('SWRQ');
+    const bytes = readFileSync(file);
+    for (
+      let sector: number = DISK_WRITER.FIRST;
+      sector * SECTOR < DISK_WRITER.FIRST * SECTOR + DISK_WRITER.BYTES;
+      sector += DISK_WRITER.CHUNK / SECTOR
+    )
+      expect(bytes.readUInt32LE(sector * SECTOR)).toBe(sector);
+  });
+
+  it('werror=report: the guest sees the error', async () => {
+    const file = path('report.raw');
+    writeFileSync(file, diskWriter());
+    truncateSync(file, 32 * 2 ** 20);
+    const run = ['run', '-M', 'pc-i440fx-7.2', '-m', '32', '-display', 'none', '-serial', 'stdio', '-device', 'isa-debug-exit'];
+    const args = [PAGURUS, ...run, '-drive', `file=${file},format=raw,werror=report`];
+    const machine = command('bash', '-c', 'ulimit -S -f 8192; exec "$@"', 'x', process.execPath, ...args);
+    expect(await machine.ended).toBe(1);
+    expect(machine.output).toMatch(/^S(E.)+W/s);
   });
 });

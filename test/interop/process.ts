@@ -4,7 +4,7 @@ import { afterEach } from 'vitest';
 import type { Program } from './qemu10.js';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PAGURUS = fileURLToPath(new URL('../../packages/pagurus/bin/pagurus.js', import.meta.url));
+export const PAGURUS = fileURLToPath(new URL('../../packages/pagurus/bin/pagurus.js', import.meta.url));
 
 const running = new Set<Running>();
 

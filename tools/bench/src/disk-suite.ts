@@ -1,9 +1,9 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { linuxGuest } from '@pagurus/guests/linux';
+import { DISK_WRITER, diskWriter } from '@pagurus/guests/disk-writer';
 
 /** What one engine did with one format. */
 export interface DiskFigures {
@@ -14,47 +14,33 @@ export interface DiskFigures {
 }
 
 const PAGURUS = fileURLToPath(new URL('../../../packages/pagurus/bin/pagurus.js', import.meta.url));
-const SIZE = 64 * 2 ** 20;
-/** Requests of one kind. */
-const REQUESTS = 400;
-const MODULES = ['ata_generic', 'ata_piix', 'crct10dif_generic', 'crc64_rocksoft_generic', 'sd_mod'];
+const DISK = 32 * 2 ** 20;
 
-/** dd of busybox tells seconds: the same work on /dev/sda everywhere, past the guest's own cache. */
-const INIT = `#!/bin/busybox sh
-/bin/busybox --install -s /bin
-mount -t proc proc /proc; mount -t devtmpfs dev /dev
-for module in /lib/modules/*; do insmod $module; done
-i=0; while [ ! -b /dev/sda ] && [ $i -lt 200 ]; do sleep 0.1; i=$((i+1)); done
-run() { name=$1; shift; echo "FIGURE $name $(dd "$@" 2>&1 | grep copied)"; }
-run write-new-MB/s if=/dev/zero of=/dev/sda bs=256k count=96 oflag=direct
-run write-again-MB/s if=/dev/zero of=/dev/sda bs=256k count=96 oflag=direct
-run read-MB/s if=/dev/sda of=/dev/null bs=256k count=96 iflag=direct
-run write-4k/s if=/dev/zero of=/dev/sda bs=4k count=${REQUESTS} seek=9000 oflag=direct
-run read-4k/s if=/dev/sda of=/dev/null bs=4k count=${REQUESTS} skip=100 iflag=direct
-echo DISKDONE
-`;
-
-/** Boots the guest with an IDE disk of each format in each engine that is here. */
-export async function diskSuite(progress: (text: string) => void): Promise<DiskFigures[]> {
+/** The writing guest under SeaBIOS, with an IDE disk of each format in each engine that is here; medians of `runs`. */
+export async function diskSuite(runs: number, progress: (text: string) => void): Promise<DiskFigures[]> {
   const folder = mkdtempSync(join(tmpdir(), 'pagurus-disk-'));
+  const present = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
   try {
-    const { kernel, initrd } = linuxGuest('i386', INIT, { modules: MODULES });
+    const source = join(folder, 'source.img');
+    writeFileSync(source, diskWriter());
+    truncateSync(source, DISK);
     const figures: DiskFigures[] = [];
-    const present = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
     for (const format of present('qemu-img') ? ['raw', 'qcow2'] : ['raw'])
       for (const engine of present('qemu-system-i386') ? ['pagurus', 'qemu'] : ['pagurus']) {
-        progress(`${engine} ${format}`);
-        const image = join(folder, `${engine}.${format}`);
-        if (format === 'raw') {
-          writeFileSync(image, '');
-          truncateSync(image, SIZE);
-        } else execFileSync('qemu-img', ['create', '-q', '-f', format, image, String(SIZE)]);
-        const machine = ['-M', 'pc-i440fx-7.2', '-m', '96', '-nodefaults', '-display', 'none', '-serial', 'stdio', '-no-reboot'];
-        const linux = ['-kernel', kernel, '-initrd', initrd, '-append', 'console=ttyS0 quiet panic=-1'];
-        const args = [...machine, ...linux, '-drive', `file=${image},format=${format},if=ide`];
-        const [command, first] =
-          engine === 'pagurus' ? [process.execPath, [PAGURUS, 'run']] : ['qemu-system-i386', ['-accel', 'tcg']];
-        figures.push({ engine, format, rates: await boot(command, [...first, ...args]) });
+        const all: ReadonlyMap<string, number>[] = [];
+        for (let run = 0; run < runs; run++) {
+          progress(`${engine} ${format}, run ${run + 1} of ${runs}`);
+          const image = join(folder, `${engine}.${format}`);
+          if (format === 'raw') copyFileSync(source, image);
+          else execFileSync('qemu-img', ['convert', '-q', '-f', 'raw', '-O', format, source, image]);
+          const machine = '-M pc-i440fx-7.2 -m 32 -display none -serial stdio -device isa-debug-exit'.split(' ');
+          const args = [...machine, '-drive', `file=${image},format=${format},if=ide`];
+          const [command, first] =
+            engine === 'pagurus' ? [process.execPath, [PAGURUS, 'run']] : ['qemu-system-i386', ['-accel', 'tcg']];
+          all.push(await measure(command, [...first, ...args]));
+        }
+        const names = [...all[0]!.keys()];
+        figures.push({ engine, format, rates: new Map(names.map((name) => [name, median(all.map((one) => one.get(name)!))])) });
       }
     return figures;
   } finally {
@@ -62,32 +48,33 @@ export async function diskSuite(progress: (text: string) => void): Promise<DiskF
   }
 }
 
-function boot(command: string, args: readonly string[]): Promise<ReadonlyMap<string, number>> {
+/** Seconds between the letters that the guest sends. */
+function measure(command: string, args: readonly string[]): Promise<ReadonlyMap<string, number>> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const times = new Map<string, number>();
     let text = '';
-    let done = false;
     child.stdout.setEncoding('latin1').on('data', (data: string) => {
       text += data;
-      if (done || !text.includes('DISKDONE')) return;
-      done = true;
-      child.kill();
+      for (const letter of data) times.set(letter, performance.now());
     });
     child.on('error', reject);
-    child.on('close', (code) => {
-      if (!done) {
-        reject(new Error(`${command} ended with ${code}; its last words: ${text.slice(-300)}`));
+    child.on('close', () => {
+      if (text !== 'SWRQ') {
+        reject(new Error(`${command}: the guest said '${text}' instead of 'SWRQ'`));
         return;
       }
-      const lines = [...text.matchAll(/FIGURE (\S+) (\d+) bytes.*copied, ([\d.]+) seconds/g)];
+      const seconds = (from: string, to: string): number => (times.get(to)! - times.get(from)!) / 1000;
+      const megabytes = DISK_WRITER.BYTES / 1e6;
       resolve(
-        new Map(
-          lines.map(([, name, bytes, seconds]) => [
-            name!,
-            (name!.endsWith('MB/s') ? Number(bytes) / 1e6 : REQUESTS) / Number(seconds),
-          ]),
-        ),
+        new Map([
+          ['write MB/s', megabytes / seconds('S', 'W')],
+          ['read MB/s', megabytes / seconds('W', 'R')],
+          ['4 KiB reads/s', DISK_WRITER.SMALL / seconds('R', 'Q')],
+        ]),
       );
     });
   });
 }
+
+const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;

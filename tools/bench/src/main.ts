@@ -53,7 +53,7 @@ const SUITES: Record<string, () => Promise<void>> = {
       row(`screen ${mode}, ${changed} changed`, `${updatesPerSecond.toFixed(0)} updates/s`);
   },
   async disk() {
-    const figures = await diskSuite((text) => console.error(text));
+    const figures = await diskSuite(Number(options.runs), (text) => console.error(text));
     for (const { engine, format, rates } of figures)
       for (const [name, rate] of rates) {
         const peer = figures.find((other) => other.engine === 'qemu' && other.format === format)?.rates.get(name);
