@@ -69,6 +69,7 @@ export async function guestSuite(options: GuestOptions, progress: (text: string)
             const row = figures.get(name) ?? new Map<string, number[]>();
             figures.set(name, row);
             row.set(engine.name, [...(row.get(engine.name) ?? []), value]);
+            progress(`  ${name} ${value}`);
           },
           wrong: (line) => void wrong.push(`${engine.name}: ${line}`),
         });
@@ -147,10 +148,13 @@ function boot(engine: Engine, sink: Sink): Promise<void> {
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
+/** Of a benchmark: `i686` (x87, no SSE), `sse2`, `amd64`, or `run` (busybox). */
+export const buildOf = (name: string): string | undefined => (name.includes('.') ? name.slice(0, name.indexOf('.')) : undefined);
+
 /** Geometric mean of `engine`'s time over `peer`'s, of the benchmarks that both have; below 1, `engine` is faster. */
 export function geometricMean(rows: readonly GuestRow[], engine: string, peer: string): number | undefined {
   const logarithms = rows
-    .filter(({ name }) => name.includes('.'))
+    .filter(({ name }) => buildOf(name) !== undefined)
     .flatMap(({ values }) => {
       const [one, other] = [values.get(engine), values.get(peer)];
       return one !== undefined && other !== undefined && one > 0 && other > 0 ? [Math.log(one / other)] : [];

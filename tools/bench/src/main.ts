@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { createMachine } from 'pagurus';
 import { cpuLoops } from './cpu-loops.js';
 import { diskSuite } from './disk-suite.js';
-import { geometricMean, guestSuite } from './guest-suite.js';
+import { buildOf, type GuestRow, geometricMean, guestSuite } from './guest-suite.js';
 import { exitsPerSecond, migrationPause, seabiosBoot, wasmSize } from './machine-suite.js';
 import { screenSuite } from './screen-suite.js';
 import { OPERATIONS, vmstateSuite } from './vmstate-suite.js';
@@ -24,6 +24,8 @@ const SUITES: Record<string, () => Promise<void>> = {
     row('CPU module', `${(size.bytes / 1024).toFixed(0)} KiB`, `${(size.gzip / 1024).toFixed(0)} KiB gzip`);
     for (const { loop, mips, spread } of await cpuLoops())
       row(`loop ${loop}`, `${mips.toFixed(0)} million instructions/s`, `± ${spread.toFixed(0)} %`);
+    const boot = await seabiosBoot(1);
+    if (boot) row('decoded code (SeaBIOS)', `${boot.bytesPerDecoded.toFixed(0)} bytes/instruction`);
     await guest();
   },
   async machine() {
@@ -99,24 +101,30 @@ async function guest(): Promise<void> {
   );
   for (const { architecture, engines, rows, wrong } of tables) {
     const [ours, ...peers] = engines as [string, ...string[]];
-    const cells = (values: readonly string[]) => values.map((value) => value.padStart(12)).join('');
-    console.log(
-      `\n${`guest ${architecture}, ns/operation`.padEnd(36)}${cells([ours, ...peers, ...peers.map((peer) => `x ${peer}`)])}`,
-    );
-    for (const { name, values } of rows) {
-      const own = values.get(ours);
-      const ratios = peers.map((peer) => {
-        const other = values.get(peer);
+    const line = (name: string, cells: readonly string[]) =>
+      console.log(`${name.padEnd(24)}${cells.map((cell) => cell.padStart(12)).join('')}`);
+    const ratios = (values: GuestRow['values']) =>
+      peers.map((peer) => {
+        const [own, other] = [values.get(ours), values.get(peer)];
         return own === undefined || !other ? '-' : (own / other).toFixed(2);
       });
-      console.log(`${name.padEnd(36)}${cells([...engines.map((engine) => figure(values.get(engine))), ...ratios])}`);
+    console.log(`\n${architecture}: nanoseconds per operation; x PEER: our time over the peer's`);
+    line('', [...engines, ...peers.map((peer) => `x ${peer}`)]);
+    const builds = [...new Set(rows.map(({ name }) => buildOf(name)))];
+    for (const build of builds) {
+      const group = rows.filter(({ name }) => buildOf(name) === build);
+      for (const { name, values } of group)
+        line(name, [...engines.map((engine) => figure(values.get(engine))), ...ratios(values)]);
+      if (build !== undefined) line(`${build}: geometric mean`, [...engines.map(() => ''), ...means(group, ours, peers)]);
     }
-    const means = peers.map((peer) => geometricMean(rows, ours, peer)?.toFixed(2) ?? '-');
-    console.log(`${'geometric mean'.padEnd(36)}${cells([...engines.map(() => ''), ...means])}`);
-    for (const line of wrong) console.log(`WRONG RESULT in ${line}`);
+    line('all: geometric mean', [...engines.map(() => ''), ...means(rows, ours, peers)]);
+    for (const words of wrong) console.log(`WRONG RESULT in ${words}`);
     if (wrong.some((line) => line.startsWith('pagurus:'))) process.exitCode = 1;
   }
 }
+
+const means = (rows: readonly GuestRow[], ours: string, peers: readonly string[]): string[] =>
+  peers.map((peer) => geometricMean(rows, ours, peer)?.toFixed(2) ?? '-');
 
 const figure = (value: number | undefined): string =>
   value === undefined ? '-' : value >= 100 ? value.toFixed(0) : value.toPrecision(3);

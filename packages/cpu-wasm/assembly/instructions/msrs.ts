@@ -64,7 +64,7 @@ export function rdmsr(rec: u32): void {
       case 0x10: value = tsc(); break;
       case 0x17: break; // platform id
       case 0x1b: value = load<u64>(APIC_BASE); break;
-      case 0x8b: value = 0x100000000; break; // microcode revision 1
+      case 0x8b: value = isIntel() ? 0x100000000 : 0x01000065; break; // microcode: revision 1 (high half), AMD patch level
       case 0xfe: value = 0x508; break; // 8 variable ranges, fixed ranges, write-combining
       case 0x179: value = load<u64>(MCG_CAP); break;
       case 0x17b: value = load<u64>(MCG_CTL); break;
