@@ -108,7 +108,7 @@ async function guest(): Promise<void> {
         const [own, other] = [values.get(ours), values.get(peer)];
         return own === undefined || !other ? '-' : (own / other).toFixed(2);
       });
-    console.log(`\n${architecture}: nanoseconds per operation; x PEER: our time over the peer's`);
+    console.log(`\n${architecture}: nanoseconds of CPU time per operation; x PEER: our time over the peer's`);
     line('', [...engines, ...peers.map((peer) => `x ${peer}`)]);
     const builds = [...new Set(rows.map(({ name }) => buildOf(name)))];
     for (const build of builds) {
