@@ -32,7 +32,6 @@ describe('keys of a terminal', () => {
     ['\x1c', 'ctrl-backslash'],
     ['\x1d', 'ctrl-bracket_right'],
     ['\x1bx', 'alt-x'],
-    ['\x1b\x1b', 'esc'],
     ['\x1b[A', 'up'],
     ['\x1b[1;5C', 'ctrl-right'],
     ['\x1b[5~', 'pgup'],
@@ -50,6 +49,12 @@ describe('keys of a terminal', () => {
       expect(keys, String.fromCharCode(code)).toBeDefined();
       for (const key of keys!) expect(KEY_NAMES).toContain(key);
     }
+  });
+
+  it('takes Escape for itself, once or twice, also behind Alt', () => {
+    // What node:readline says when nothing has followed for a while.
+    expect(pressedKeys({ sequence: '\x1b', name: 'escape', meta: true })).toEqual(['esc']);
+    expect(pressedKeys({ sequence: '\x1b\x1b', name: 'escape', meta: true })).toEqual(['esc']);
   });
 
   it('knows no key for what a US keyboard lacks', () => {

@@ -63,6 +63,66 @@ describe('keys from the monitor', () => {
   });
 });
 
+describe('keys and buttons from a display', () => {
+  it('are typed one after the other, each pressed and released', () => {
+    const input = new KeyboardInput();
+    const events: string[] = [];
+    input.onKey((name, down) => events.push(`${name} ${down ? 'down' : 'up'}`));
+    const due: bigint[] = [];
+    let fire: () => void = () => {};
+    const clock = {
+      now: () => 5n,
+      wallClock: () => 0n,
+      timer(callback: () => void): Timer {
+        fire = callback;
+        return { deadline: NEVER, cancel() {}, arm: (deadline) => void due.push(deadline) };
+      },
+    };
+    input.type(['shift', 'a'], clock);
+    input.type(['b'], clock);
+    expect(events).toEqual([]);
+    fire();
+    expect(events.splice(0)).toEqual(['shift down', 'a down', 'a up', 'shift up']);
+    fire();
+    expect(events).toEqual(['b down', 'b up']);
+    expect(due).toEqual([5n, 10_000_005n]);
+  });
+
+  it('are lost beyond what can wait', () => {
+    const input = new KeyboardInput();
+    let strokes = 0;
+    input.onKey((_name, down) => {
+      if (down) strokes++;
+    });
+    let fire: () => void = () => {};
+    const clock = {
+      now: () => 0n,
+      wallClock: () => 0n,
+      timer(callback: () => void): Timer {
+        fire = callback;
+        return { deadline: NEVER, cancel() {}, arm() {} };
+      },
+    };
+    for (let i = 0; i < 5000; i++) input.type(['a'], clock);
+    for (let i = 0; i < 5000; i++) fire();
+    expect(strokes).toBe(1024);
+  });
+
+  it('tell which buttons have changed', () => {
+    const input = new KeyboardInput();
+    const events: unknown[] = [];
+    input.onPointer((event) => events.push(event));
+    input.hold(5);
+    input.hold(6);
+    expect(events).toEqual([
+      { kind: 'button', button: 'left', down: true },
+      { kind: 'button', button: 'middle', down: true },
+      { kind: 'button', button: 'left', down: false },
+      { kind: 'button', button: 'right', down: true },
+    ]);
+  });
+});
+
 describe('consoles', () => {
   const host = { page: undefined, quit() {}, note() {} };
   const open = (line: string) => openConsoles(parseRunOptions(line.split(' ')), host);
