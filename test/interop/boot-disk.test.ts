@@ -152,7 +152,7 @@ ${LOAD_MODULES}
 i=0; while [ ! -b /dev/sr0 ] && [ $i -lt 100 ]; do sleep 0.2; i=$((i+1)); done
 mkdir /mnt
 while true; do
-  if mount -t iso9660 -o ro /dev/sr0 /mnt 2>/dev/null; then echo "DISC $(cat /mnt/name)"; umount /mnt; else echo "NO DISC"; fi
+  if mount -t iso9660 -o ro /dev/sr0 /mnt 2>/dev/null; then name=$(cat /mnt/name); umount /mnt; echo "DISC $name"; else echo "NO DISC"; fi
   read line
 done
 `,
@@ -171,12 +171,12 @@ done
         throw new Error(`never ${pattern}: ${machine.output}`);
       };
       await machine.waitFor(/DISC first/, LONG);
-      await monitor.run(`change ide1-cd0 ${isoImage('second')}`);
+      expect(await monitor.run(`change ide1-cd0 ${isoImage('second')}`)).toBe('');
       await look(/^DISC second/);
-      await monitor.run('eject ide1-cd0');
+      expect(await monitor.run('eject ide1-cd0')).toBe('');
       await look(/^NO DISC/);
       expect(await monitor.run('info block')).toContain('ide1-cd0: [not inserted]');
-      await monitor.run(`change ide1-cd0 ${path('first.iso')}`);
+      expect(await monitor.run(`change ide1-cd0 ${path('first.iso')}`)).toBe('');
       await look(/^DISC first/);
       await machine.stop();
     },
