@@ -80,7 +80,7 @@ const IMPLEMENTED: ReadonlySet<string> = new Set(
   [
     // system
     'monitor de pse tsc msr pae mce cx8 sep mtrr pge mca pat pse36 clflush hypervisor ss nx lm syscall pdpe1gb rdtscp fsgsbase rdpid clflushopt clwb',
-    'smep smap umip vme pcid invpcid',
+    'smep smap umip vme pcid invpcid tsc-deadline',
     // integer
     'fpu cmov cx16 popcnt movbe rdrand rdseed adx bmi1 bmi2 lahf-lm abm 3dnowprefetch',
     // vectors

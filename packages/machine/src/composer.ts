@@ -51,6 +51,8 @@ export interface LocalApic {
   base(): number;
   setBase(value: number): void;
   setTaskPriority(value: number): void;
+  setTscDeadline(time: bigint | undefined): void;
+  tscDeadlineArmed(): boolean;
 }
 
 /** CPUID leaf 1: EAX and EDX. */

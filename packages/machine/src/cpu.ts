@@ -42,12 +42,15 @@ export interface MachineCpu {
   setApicBase(value: number): void;
   /** CR8 of the selected processor: the upper half of the task priority. */
   taskPriorityClass(): number;
+  /** MSR IA32_TSC_DEADLINE of the selected processor (0: none), and what its time-stamp counter is ahead of the machine's. */
+  tscDeadline(): { deadline: bigint; offset: bigint };
+  clearTscDeadline(): void;
   /** General registers while a port access of the guest is being served. */
   readonly backdoor: RegisterAccess;
 }
 
 /** What a processor told the machine: registers that it shares with a device, or a pin. */
-export type ProcessorNotice = 'apic-base' | 'cr8' | 'system-management' | 'numeric-error';
+export type ProcessorNotice = 'apic-base' | 'cr8' | 'system-management' | 'numeric-error' | 'time-stamp' | 'tsc-deadline';
 
 export interface MachineCpuOptions {
   readonly bus: CpuBus;
@@ -76,7 +79,9 @@ const NOTICES: { readonly [what: number]: ProcessorNotice } = {
   5: 'system-management',
   8: 'cr8',
   13: 'numeric-error',
+  16: 'time-stamp',
   27: 'apic-base',
+  1760: 'tsc-deadline',
 };
 /** Bit of `interrupt_request`: QEMU's processor has yet to ask its local APIC. Ours never has to, but carries it on. */
 const APIC_POLL = 0x10;
@@ -108,7 +113,7 @@ export function makeCpu(module: WebAssembly.Module, options: MachineCpuOptions):
   for (const cpuid of cpuids.slice(1)) cpu.addProcessor(cpuid);
   const processors = new Processors(cpu, options.selected);
   const hasApic = configuration.features.has('apic') || options.count > 1;
-  const parts = cpuids.map((_, number) => new ProcessorPart(cpu, processors, number, options.target, hasApic));
+  const parts = cpuids.map((_, number) => new ProcessorPart(cpu, processors, number, options.target, hasApic, options.notice));
   const boot = parts[0]!;
   const [eax, , , edx] = cpuidLookup(cpuids[0]!, 1, 0);
   const view = () => new DataView(cpu.memory.buffer);
@@ -123,6 +128,11 @@ export function makeCpu(module: WebAssembly.Module, options: MachineCpuOptions):
     apicBase: () => view().getUint32(layout.APIC_BASE, true),
     setApicBase: (value) => view().setUint32(layout.APIC_BASE, value, true),
     taskPriorityClass: () => view().getUint32(layout.CR8, true) & 15,
+    tscDeadline: () => ({
+      deadline: view().getBigUint64(layout.TSC_DEADLINE, true),
+      offset: view().getBigUint64(layout.TSC_OFFSET, true),
+    }),
+    clearTscDeadline: () => view().setBigUint64(layout.TSC_DEADLINE, 0n, true),
     backdoor: {
       registers() {
         const [eax, ecx, edx, ebx, , , esi, edi] = GENERAL.map((_, i) =>
@@ -177,6 +187,7 @@ class ProcessorPart {
     private readonly number: number,
     target: Target,
     hasApic: boolean,
+    notice: (what: ProcessorNotice) => void,
   ) {
     this.state = new CpuState(target);
     this.device = {
@@ -190,6 +201,8 @@ class ProcessorPart {
         this.poll = { request: hasApic ? APIC_POLL : 0, at: cpu.instructions };
       },
       beforeSave: () => {
+        processors.select(number);
+        notice('time-stamp');
         this.syncFrom();
         if (cpu.instructions === this.poll.at) this.common.interruptRequest |= this.poll.request;
       },

@@ -13,7 +13,7 @@ import type {
 import { section } from '@pagurus/device-model';
 import { VirtualClock } from './clock.js';
 import { rowsOf } from './compat.js';
-import { type ComposedDevice, Composer, type ComposerMachine } from './composer.js';
+import { type ComposedDevice, Composer, type ComposerMachine, type LocalApic } from './composer.js';
 import type { MachineConfig } from './config.js';
 import { type MachineCpu, makeCpu, type ProcessorNotice } from './cpu.js';
 import { MachineLog } from './log.js';
@@ -353,6 +353,12 @@ export class Machine implements MigrationTarget {
       case 'cr8':
         apic?.setTaskPriority(cpuPart.taskPriorityClass() << 4);
         return;
+      case 'time-stamp':
+        this.passDeadline(apic, apic?.tscDeadlineArmed() ?? false);
+        return;
+      case 'tsc-deadline':
+        this.passDeadline(apic, true);
+        return;
       case 'system-management':
         composer.systemManagement(cpu.systemManagement);
         return;
@@ -361,12 +367,26 @@ export class Machine implements MigrationTarget {
     }
   }
 
-  /** The APICs have the last word about where they are. */
+  /** IA32_TSC_DEADLINE of the selected processor is in force, or reads as 0. [SDM] volume 3, 10.5.4.1 */
+  private passDeadline(apic: LocalApic | undefined, arm: boolean): void {
+    const { time, cpuPart } = this;
+    if (arm) {
+      const { deadline, offset } = cpuPart.tscDeadline();
+      const ticks = time.timestamp();
+      // Both are unsigned: a deadline that has passed fires at once, and none is reached by going round.
+      const left = deadline - BigInt.asUintN(64, ticks + offset);
+      apic?.setTscDeadline(deadline === 0n ? undefined : time.ofTimestamp(ticks) + left);
+    }
+    if (!apic?.tscDeadlineArmed()) cpuPart.clearTscDeadline();
+  }
+
+  /** The APICs have the last word about where they are, the processors about the deadlines of their timers. */
   private passApicBases(): void {
     const { cpuPart, composer } = this;
     for (let n = composer.localApics.length - 1; n >= 0; n--) {
       cpuPart.processors.select(n);
       cpuPart.setApicBase(composer.localApics[n]!.base());
+      if (cpuPart.tscDeadline().deadline !== 0n) this.passDeadline(composer.localApics[n], true);
     }
   }
 

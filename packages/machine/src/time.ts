@@ -147,6 +147,11 @@ export class MachineTime implements TimeSource {
     return this.counting ? this.now() : this.state.cpuTicksOffset + (this.running ? this.host.monotonic() - this.startedAt : 0n);
   }
 
+  /** Virtual time at which the time-stamp counter stands at `ticks`. */
+  ofTimestamp(ticks: bigint): bigint {
+    return this.counting ? ticks : ticks - this.state.cpuTicksOffset + this.state.cpuClockOffset;
+  }
+
   /** Instructions from now until virtual time `deadline`; at least 0. Deterministic mode only. */
   instructionsUntil(deadline: bigint): number {
     const distance = deadline - this.now();

@@ -7,7 +7,7 @@ import type { CharacterBackend } from '@pagurus/device-model';
 import type { Machine, MachineConfig } from '@pagurus/machine';
 import { bytesChannel, incoming } from '@pagurus/migration';
 import { describe, expect, it } from 'vitest';
-import { numericErrorFirmware, processorsFirmware } from '../test/firmware.bytes.js';
+import { deadlineFirmware, numericErrorFirmware, processorsFirmware } from '../test/firmware.bytes.js';
 import { createMachine } from './index.js';
 import { saved, timer } from './testing.js';
 
@@ -111,11 +111,43 @@ describe('an x87 error with CR0.NE clear', () => {
   });
 });
 
+describe('the local APIC’s timer at a deadline of the time-stamp counter', () => {
+  const GOOD_DEADLINE = '0- 1!0 0- !0 0- 1! !0-1E';
+  const max = (): Promise<Run> => make({ smp: { cpus: 1 }, cpu: 'max', firmware: deadlineFirmware() });
+
+  it('is armed by the MSR, fires once and not early, is dropped with its mode', async () => {
+    const { machine, console } = await max();
+    machine.runUntil(MOST);
+    expect([console(), machine.runState]).toEqual([GOOD_DEADLINE, 'shutdown']);
+  });
+
+  it('goes on elsewhere from whatever moment it is saved at', async () => {
+    const whole = await max();
+    whole.machine.runUntil(MOST);
+    const total = whole.machine.cpu.instructions;
+    for (let part = 0; part < 24; part++) {
+      const here = await max();
+      here.machine.runUntil(Math.floor((total * part) / 24) + 7 * part);
+      const there = await max();
+      await incoming(there.machine, bytesChannel(await saved(here.machine)), { timer });
+      there.machine.runUntil(MOST);
+      expect(here.console() + there.console(), `saved in part ${part}`).toBe(GOOD_DEADLINE);
+    }
+  });
+
+  it('is not there on models without it: the MSR faults', async () => {
+    const { machine, console } = await make({ smp: { cpus: 1 }, cpu: 'qemu32', firmware: deadlineFirmware() });
+    machine.runUntil(100_000);
+    expect([console(), machine.runState]).toEqual(['', 'paused']);
+  });
+});
+
 describe('their firmware', () => {
   const haveNasm = spawnSync('nasm', ['-v']).status === 0 || (process.env.PAGURUS_REQUIRE ?? '').split(',').includes('nasm');
   it.skipIf(!haveNasm).each([
     ['processors.asm', processorsFirmware()],
     ['numeric-error.asm', numericErrorFirmware()],
+    ['deadline.asm', deadlineFirmware()],
   ])('is what %s assembles to', (name, firmware) => {
     const folder = mkdtempSync(join(tmpdir(), 'pagurus-processors-'));
     try {

@@ -10,6 +10,14 @@ const NUMERIC_ERROR = `
 +jHAjtiO0LwAQMcG1AFhAMcG1gEA8LAR5iDmoLAI5iGwcOahsATmIbAC5qGwAeYh5qGw++YhsN/modvjxwYABXsD2S4ABfu5AgDZ6Nnu3vmbkOL2sEW6AgTu
 sDG6AQXu9FBSsEa6AgTu5vDb4rAg5qDmIFpYzw==
 `;
+const DEADLINE = `
++jHAjtiO0LwAQGYxwGajAFDHBgQBlQHHBgYBAPDoogFkZmfHBfAA4P7/AQAAZGZnxwUgA+D+QQAAAOjlAOgAAegpAejTAGRmZ8cFIAPg/kEABADozADo5wDoEAHo
+4QDotwDovQBmMcBmMdLowADozwDo+ADoogBmuAEAAABmMdLoqwDo5gDotwDojQDokwBkZmfHBSAD4P5BAAAA6KEA6MoA6HQAZGZnxwUgA+D+QQAEAOhtAGRmZ8cF
+IAPg/kEABQDoewBkZmfHBSAD4P5BAAQA6JcA6EEA6EcAZrkQAAAADzJmQg8w6IIA6FMAZrj/////ZonC6DUAZGZnxwWAA+D+ZAAAAOhjAOg0ALBFugIE7rAxugEF
+7vSwIFK6AgTuWsMPMWYFgBoGAGaD0gBmowhQZokWDFBmueAGAAAPMMNmueAGAAAPMmY7BghQdRBmOxYMUHUJZgnQdASwMeu8ZgnQdQSwMOuzsD/rrw8xZonD+4A+
+AFAAdRIPMWYp2GY9gE8SAHLs+rAt65D6xgYAUACwIeuGZlBmUg8xZisGCFBmGxYMUHMFsGXob//+BgBQZGZnxwWwAOD+AAAAAGZaZljPHg4fZg8BFvgBDyDADAEP
+IsDrALsIAI7jJP4PIsDrAB/DAAAAAAAAAAAAAAAAAP//AAAAk48ADwDoAQ8=
+`;
 
 /** 64 KiB that begin with the code. */
 function firmware(code: string): Uint8Array {
@@ -24,3 +32,5 @@ function firmware(code: string): Uint8Array {
 export const processorsFirmware = (): Uint8Array => firmware(PROCESSORS);
 /** `numeric-error.asm` */
 export const numericErrorFirmware = (): Uint8Array => firmware(NUMERIC_ERROR);
+/** `deadline.asm` */
+export const deadlineFirmware = (): Uint8Array => firmware(DEADLINE);

@@ -1,6 +1,6 @@
 /** Model specific registers. SDM volume 4. */
 import {
-  APIC_BASE, CSTAR, EFER, FEATURE_80000001_EDX, FEATURE_CONTROL, FMASK, FS, GS, HOST_SLOT, KERNEL_GS_BASE, LSTAR, MCE_BANKS, MCG_CAP, MCG_CTL,
+  APIC_BASE, CSTAR, EFER, FEATURE_1_ECX, FEATURE_80000001_EDX, FEATURE_CONTROL, FMASK, FS, GS, HOST_SLOT, KERNEL_GS_BASE, LSTAR, MCE_BANKS, MCG_CAP, MCG_CTL,
   MCG_STATUS, MISC_ENABLE, MTRR_DEFTYPE, MTRR_FIXED, MTRR_VARIABLE, PAT, SEG_BASE, STAR, SYSENTER_CS, SYSENTER_EIP, SYSENTER_ESP, TSC_ADJUST,
   TSC_AUX, TSC_DEADLINE, TSC_OFFSET,
 } from '../../src/layout';
@@ -31,7 +31,6 @@ function plainMsr(index: u32): u32 {
     case 0x250: return MTRR_FIXED;
     case 0x258: return MTRR_FIXED + 8;
     case 0x259: return MTRR_FIXED + 16;
-    case 0x6e0: return TSC_DEADLINE;
     case 0xc0000081: return STAR;
   }
   if (index >= 0x200 && index < 0x210) return MTRR_VARIABLE + (index - 0x200) * 8;
@@ -49,6 +48,10 @@ function plainMsr(index: u32): u32 {
   }
   return 0;
 }
+/** IA32_TSC_DEADLINE is there. SDM volume 3, 10.5.4.1 */
+function deadlineExists(): bool {
+  return feature(FEATURE_1_ECX, 24);
+}
 function eferExists(): bool {
   return (load<u32>(FEATURE_80000001_EDX) & ((1 << 29) | (1 << 20) | (1 << 11))) != 0;
 }
@@ -65,6 +68,12 @@ export function rdmsr(rec: u32): void {
       case 0x17: break; // platform id
       case 0x1b: value = load<u64>(APIC_BASE); break;
       case 0x8b: value = isIntel() ? 0x100000000 : 0x01000065; break; // microcode: revision 1 (high half), AMD patch level
+      case 0x6e0:
+        // the machine empties it once the local APIC has fired, or left that mode
+        if (!deadlineExists()) gp(0);
+        notify(0x10);
+        value = load<u64>(TSC_DEADLINE);
+        break;
       case 0xfe: value = 0x508; break; // 8 variable ranges, fixed ranges, write-combining
       case 0x179: value = load<u64>(MCG_CAP); break;
       case 0x17b: value = load<u64>(MCG_CTL); break;
@@ -112,7 +121,13 @@ export function wrmsr(rec: u32): i32 {
     case 0x10:
       timestamp();
       store<u64>(TSC_OFFSET, value - load<u64>(HOST_SLOT));
-      return 0;
+      notify(0x10);
+      return leaveAfter();
+    case 0x6e0:
+      if (!deadlineExists()) gp(0);
+      store<u64>(TSC_DEADLINE, value);
+      notify(0x6e0);
+      return leaveAfter();
     case 0x1b:
       store<u64>(APIC_BASE, value);
       notify(0x1b);

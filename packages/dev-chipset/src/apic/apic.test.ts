@@ -261,16 +261,49 @@ describe('timer', () => {
   it('fires at the deadline of the time-stamp counter', () => {
     const t = one();
     t.service.setTscDeadline(t.clock.now() + 100n);
-    expect(t.clock.pending).toEqual([]); // not in that mode
+    expect([t.clock.pending, t.service.tscDeadlineArmed()]).toEqual([[], false]); // not in that mode
     t.set(REG.TIMER, 0x4_0055);
     t.service.setTscDeadline(t.clock.now() + 5000n);
     t.advance(4999);
-    expect(t.intr()).toBe(false);
+    expect([t.intr(), t.service.tscDeadlineArmed()]).toEqual([false, true]);
     t.advance(1);
-    expect(t.service.acknowledge()).toBe(0x55);
+    expect([t.service.acknowledge(), t.service.tscDeadlineArmed()]).toEqual([0x55, false]);
     t.service.setTscDeadline(t.clock.now() + 5000n);
     t.service.setTscDeadline(undefined);
-    expect(t.clock.pending).toEqual([]);
+    expect([t.clock.pending, t.service.tscDeadlineArmed()]).toEqual([[], false]);
+  });
+
+  it('a deadline outlives masking but not its mode, and the counts mean nothing to it', () => {
+    const t = one();
+    t.set(REG.TIMER, 0x4_0055);
+    t.service.setTscDeadline(t.clock.now() + 5000n);
+    const [due] = t.clock.pending;
+    t.set(REG.COUNT, 10);
+    t.set(REG.TIMER, 0x5_0055);
+    expect([t.clock.pending, t.get(REG.CURRENT)]).toEqual([[due], 0]);
+    t.advance(5000);
+    expect([t.intr(), t.vectors(REG.IRR), t.service.tscDeadlineArmed()]).toEqual([false, [], false]);
+    t.set(REG.TIMER, 0x4_0055);
+    t.service.setTscDeadline(t.clock.now() + 5000n);
+    t.set(REG.TIMER, 0x55);
+    expect(t.service.tscDeadlineArmed()).toBe(false);
+    t.advance(10_000);
+    expect(t.intr()).toBe(false);
+  });
+
+  it('keeps a deadline across a stream, and takes any', () => {
+    const from = one();
+    from.set(REG.TIMER, 0x4_0055);
+    from.service.setTscDeadline(from.clock.now() + 5000n);
+    const to = one();
+    loadSection(to.bench.device.sections[0]!, saveSection(from.bench.device.sections[0]!)!.bytes);
+    to.bench.device.resume!();
+    expect(to.service.tscDeadlineArmed()).toBe(true);
+    to.service.setTscDeadline(2n ** 64n);
+    expect(to.state.timerExpiry).toBe(2n ** 63n - 1n);
+    to.service.setTscDeadline(-5n);
+    to.advance(1);
+    expect(to.service.acknowledge()).toBe(0x55);
   });
 
   it('absurdly fast is thinned out', () => {

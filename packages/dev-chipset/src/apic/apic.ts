@@ -20,6 +20,9 @@ import {
 import { currentCount, scheduleTimer, shiftOf, timeAfterExpiry } from './timer.js';
 import { clearVector, hasVector, highestVector, setVector } from './vectors.js';
 
+/** Virtual time is a signed number of 64 bits on the wire. */
+const LATEST = 2n ** 63n - 1n;
+
 /** What a processor asks of its local APIC. */
 export interface ApicService {
   /** INTA: takes the most important request, of the 8259 first, and answers its vector. */
@@ -32,6 +35,8 @@ export interface ApicService {
   setTaskPriority(value: number): void;
   /** Virtual time for IA32_TSC_DEADLINE in that timer mode; undefined disarms. The processor repeats it after a load. */
   setTscDeadline(time: bigint | undefined): void;
+  /** Whether a deadline is ahead: neither reached nor dropped with its timer mode. */
+  tscDeadlineArmed(): boolean;
   /** Whether the processor stands still until a start-up interrupt comes. */
   waitsForStartup(): boolean;
 }
@@ -376,10 +381,11 @@ function create(context: DeviceContext, properties: ApicProperties): Device {
   }
 
   function writeVector(index: number, value: number): void {
+    const before = state.lvt[index]!;
     state.lvt[index] = value;
     if (index === LVT.TIMER) {
-      // A deadline belongs to its mode.
-      state.timerExpiry = NEVER;
+      // A deadline belongs to its mode, and outlives masking.
+      if (!(before & value & LVT_ENTRY.TSC_DEADLINE)) state.timerExpiry = NEVER;
       reschedule(clock.now());
     } else if (index === LVT.LINT0 && pic?.output()) pin(LVT.LINT0, true);
     update();
@@ -410,10 +416,12 @@ function create(context: DeviceContext, properties: ApicProperties): Device {
       setTaskPriority,
       setTscDeadline(time) {
         if (!(state.lvt[LVT.TIMER]! & LVT_ENTRY.TSC_DEADLINE)) return;
-        state.timerExpiry = time ?? NEVER;
+        if (time === undefined) state.timerExpiry = NEVER;
+        else state.timerExpiry = time < 0n ? 0n : time > LATEST ? LATEST : time;
         if (time === undefined) timer.cancel();
-        else timer.arm(time);
+        else timer.arm(state.timerExpiry);
       },
+      tscDeadlineArmed: () => (state.lvt[LVT.TIMER]! & LVT_ENTRY.TSC_DEADLINE) !== 0 && state.timerExpiry !== NEVER,
       waitsForStartup: () => state.waitForSipi !== 0,
     } satisfies ApicService,
     reset() {

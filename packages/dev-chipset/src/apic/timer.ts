@@ -26,7 +26,7 @@ function periodTicks(state: ApicState): bigint {
 /** [SDM] "APIC Timer": the current-count register. */
 export function currentCount(state: ApicState, now: bigint): number {
   const initial = BigInt(state.initialCount);
-  if (initial === 0n) return 0;
+  if (initial === 0n || state.lvt[LVT.TIMER]! & LVT_ENTRY.TSC_DEADLINE) return 0;
   const ticks = elapsedTicks(state, now);
   if (isPeriodic(state)) return Number(initial - (ticks % periodTicks(state)));
   return ticks >= initial ? 0 : Number(initial - ticks);
@@ -35,7 +35,7 @@ export function currentCount(state: ApicState, now: bigint): number {
 /** Computes when the timer fires next after `time`: `nextTime` and `timerExpiry`. A deadline of the time-stamp counter stays. */
 export function scheduleTimer(state: ApicState, time: bigint): void {
   const entry = state.lvt[LVT.TIMER]!;
-  if (entry & LVT_ENTRY.TSC_DEADLINE && !(entry & LVT_ENTRY.MASKED)) return;
+  if (entry & LVT_ENTRY.TSC_DEADLINE) return;
   state.timerExpiry = NEVER;
   if (entry & LVT_ENTRY.MASKED || state.initialCount === 0) return;
   const ticks = elapsedTicks(state, time);
