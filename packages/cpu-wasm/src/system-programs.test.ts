@@ -178,6 +178,10 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
       applies: (q, p) => q.startsWith('exchange: ') && butFor(/code \w{8}/, q, p) && (code(q) | 2) === code(p),
     },
     {
+      why: 'a reserved bit means that the page is present [SDM 3A:4.7]',
+      applies: (q, p) => butFor(/code \w{8}/, q, p) && (code(q) & 8) !== 0 && code(p) === (code(q) | 1),
+    },
+    {
       why: 'EFLAGS.AC does not open the pages of the user to accesses of the processor itself [SDM 3A:4.6.1]',
       applies: (q, p) => q === 'set: ok' && p.startsWith('set: #0000000e code 00000001'),
     },
