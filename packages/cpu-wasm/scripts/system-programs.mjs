@@ -26,8 +26,8 @@ try {
     execFileSync('nasm', ['-f', 'bin', '-I', folder, '-o', image, join(folder, `${name}.asm`)], { stdio: 'inherit' });
     try {
       execFileSync(
-        name === 'long' ? 'qemu-system-x86_64' : 'qemu-system-i386',
-        `-M isapc -cpu ${{ long: 'qemu64', rights: 'max' }[name] ?? 'qemu32'} -m 16 -nodefaults -display none -no-reboot -bios ${image} -chardev file,id=log,path=${log} -device isa-debugcon,iobase=0xe9,chardev=log -device isa-debug-exit,iobase=0xf4`.split(
+        ['long', 'intel'].includes(name) ? 'qemu-system-x86_64' : 'qemu-system-i386',
+        `-M isapc -cpu ${{ long: 'qemu64', intel: 'kvm64', rights: 'max' }[name] ?? 'qemu32'} -m 16 -nodefaults -display none -no-reboot -bios ${image} -chardev file,id=log,path=${log} -device isa-debugcon,iobase=0xe9,chardev=log -device isa-debug-exit,iobase=0xf4`.split(
           ' ',
         ),
         { timeout: 20_000, stdio: 'ignore' },

@@ -56,6 +56,7 @@ const QEMU64: readonly CpuidEntry[] = [
   { leaf: 0x80000001, subleaf: undefined, eax: 0xf61, ebx: 0, ecx: 1, edx: 0x2193fbfd },
   { leaf: 0x80000008, subleaf: undefined, eax: 0x3028, ebx: 0, ecx: 0, edx: 0 },
 ];
+const KVM64 = cpuidTable(parseCpu('kvm64', 'x86_64', {}));
 
 interface Rule {
   readonly why: string;
@@ -70,6 +71,42 @@ const code64 = (line: string): number => Number.parseInt(/code (\w{16})/.exec(li
 /** Are the lines the same but for what the pattern matches? */
 const butFor = (pattern: RegExp, a: string, b: string): boolean => a.replace(pattern, '') === b.replace(pattern, '');
 const exception = (vector: number) => `#${vector.toString(16).padStart(8, '0')}`;
+
+const LONG_RULES: readonly Rule[] = [
+  {
+    why: 'an address that is not canonical is #SS(0) by the stack segment [SDM 3A:6.15]',
+    applies: (q, p) =>
+      /^not canonical by r[sb]p: #000000000000000d/.test(q) && q.replace('#000000000000000d', '#000000000000000c') === p,
+  },
+  {
+    why: 'a branch to an address that is not canonical faults itself (recorded on hardware)',
+    applies: (q, p) =>
+      /^(jmp|ret) not canonical: /.test(q) && q.includes('rip 0000800000000000') && /rip ffffffffffffffe[78]/.test(p),
+  },
+  {
+    why: 'a null SS needs RPL = CPL [SDM 2B, MOV]',
+    applies: (q, p) => q === 'null ss with rpl: ok' && p.startsWith('null ss with rpl: #000000000000000d'),
+  },
+  {
+    why: 'the index in an error code about the IDT counts vectors, whatever their size [SDM 3A:6.13]',
+    applies: (q, p) =>
+      /^(int 0x20|task gate): #000000000000000d/.test(q) &&
+      butFor(/code \w{16}.*/, q, p) &&
+      code64(q) === (code64(p) - 2) * 2 + 2,
+  },
+  {
+    why: 'a segment with L and D is #GP [SDM 3A:5.2.1]',
+    applies: (q, p) => q.startsWith('far jmp to L and D: there') && p.includes('#000000000000000d code 0000000000000078'),
+  },
+  {
+    why: 'a read-modify-write asks for write access at once (recorded on hardware)',
+    applies: (q, p) => q.includes(' code: ') && butFor(/code \w{16}/, q, p) && (code64(q) | 2) === code64(p),
+  },
+  {
+    why: 'a reserved bit means that the page is present [SDM 3A:4.7]',
+    applies: (q, p) => butFor(/code \w{16}/, q, p) && (code64(q) & 8) !== 0 && code64(p) === (code64(q) | 1),
+  },
+];
 
 const RULES: Readonly<Record<string, readonly Rule[]>> = {
   segments: [
@@ -137,39 +174,18 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
         q === 'reserved bits in a pointer: ok' && p.startsWith('reserved bits in a pointer: #0000000d code 00000000'),
     },
   ],
-  long: [
+  long: LONG_RULES,
+  intel: [
+    ...LONG_RULES,
     {
-      why: 'an address that is not canonical is #SS(0) by the stack segment [SDM 3A:6.15]',
+      why: 'outside of 64-bit code Intel’s processors have no SYSCALL [SDM 2B, SYSCALL]',
+      applies: (q, p) => q.startsWith('from 32 bits: compat entry') && p.startsWith('from 32 bits: #0000000000000006'),
+    },
+    {
+      why: 'SYSRET of Intel’s processors faults before it leaves ring 0 [SDM 2B, SYSRET]',
       applies: (q, p) =>
-        /^not canonical by r[sb]p: #000000000000000d/.test(q) && q.replace('#000000000000000d', '#000000000000000c') === p,
-    },
-    {
-      why: 'a branch to an address that is not canonical faults itself (recorded on hardware)',
-      applies: (q, p) =>
-        /^(jmp|ret) not canonical: /.test(q) && q.includes('rip 0000800000000000') && /rip ffffffffffffffe[78]/.test(p),
-    },
-    {
-      why: 'a null SS needs RPL = CPL [SDM 2B, MOV]',
-      applies: (q, p) => q === 'null ss with rpl: ok' && p.startsWith('null ss with rpl: #000000000000000d'),
-    },
-    {
-      why: 'the index in an error code about the IDT counts vectors, whatever their size [SDM 3A:6.13]',
-      applies: (q, p) =>
-        /^(int 0x20|task gate): #000000000000000d/.test(q) &&
-        butFor(/code \w{16}.*/, q, p) &&
-        code64(q) === (code64(p) - 2) * 2 + 2,
-    },
-    {
-      why: 'a segment with L and D is #GP [SDM 3A:5.2.1]',
-      applies: (q, p) => q.startsWith('far jmp to L and D: there') && p.includes('#000000000000000d code 0000000000000078'),
-    },
-    {
-      why: 'a read-modify-write asks for write access at once (recorded on hardware)',
-      applies: (q, p) => q.includes(' code: ') && butFor(/code \w{16}/, q, p) && (code64(q) | 2) === code64(p),
-    },
-    {
-      why: 'a reserved bit means that the page is present [SDM 3A:4.7]',
-      applies: (q, p) => butFor(/code \w{16}/, q, p) && (code64(q) & 8) !== 0 && code64(p) === (code64(q) | 1),
+        /^sysret not canonical: #000000000000000d .* rip 0000800000000000/.test(q) &&
+        /^sysret not canonical: #000000000000000d .* cs 0000000000000040 rip ffffffffffffffe6/.test(p),
     },
   ],
   rights: [
@@ -224,7 +240,7 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
 
 describe.each(Object.keys(RULES))('%s', (name) => {
   const rules = RULES[name]!;
-  const ours = run(fixture(`${name}.bin`), { long: QEMU64, rights: MAX }[name] ?? QEMU32);
+  const ours = run(fixture(`${name}.bin`), { long: QEMU64, intel: KVM64, rights: MAX }[name] ?? QEMU32);
   const qemu = fixture(`${name}.qemu.txt`).toString('latin1').split('\n');
 
   it('logs what QEMU logs, but for the named differences', () => {
