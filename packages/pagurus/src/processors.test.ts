@@ -125,14 +125,20 @@ describe('the local APIC’s timer at a deadline of the time-stamp counter', () 
     const whole = await max();
     whole.machine.runUntil(MOST);
     const total = whole.machine.cpu.instructions;
+    let armed = 0;
     for (let part = 0; part < 24; part++) {
       const here = await max();
       here.machine.runUntil(Math.floor((total * part) / 24) + 7 * part);
+      const stream = await saved(here.machine);
+      if (Buffer.from(stream).includes('cpu/msr_tscdeadline')) armed++;
       const there = await max();
-      await incoming(there.machine, bytesChannel(await saved(here.machine)), { timer });
+      await incoming(there.machine, bytesChannel(stream), { timer });
       there.machine.runUntil(MOST);
       expect(here.console() + there.console(), `saved in part ${part}`).toBe(GOOD_DEADLINE);
     }
+    // The MSR goes along while it is armed, and is 0 otherwise.
+    expect(armed).toBeGreaterThan(3);
+    expect(armed).toBeLessThan(20);
   });
 
   it('is not there on models without it: the MSR faults', async () => {
