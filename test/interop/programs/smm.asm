@@ -1,5 +1,5 @@
 ; Firmware for system-programs.test.ts: a system management handler of its own, entered by port B2 from real mode, from protected mode with paging and from virtual-8086
-; mode (with LONG also from 64-bit code). What is in the save area, what the handler starts with and what is behind RSM goes to port 0xe9.
+; mode. What is in the save area, what the handler starts with and what is behind RSM goes to port 0xe9.
 ; 64 KiB; nasm -f bin [-D LONG].
 bits 16
 org 0
