@@ -110,7 +110,6 @@ const KNOWN: readonly [stream: RegExp, problem: RegExp, reason: string][] = [
   [/misc-isa-vga/, /^vga 0: .*isVbe/, 'QEMU 7.2 does not send the state of isa-vga but other memory of its process'],
   [/misc-vga-bochs-cirrus/, /^0000:00:03\.0\/vga 0: /, 'secondary-vga: the same section name, a device that we do not have'],
   [/misc-nics/, /^0000:00:05\.0\/e1000 0: /, 'e1000-82544gc: the same section name, a device that we do not have'],
-  [/misc-memhotplug/, /piix4_pm 0: 2432 of 2452 bytes/, 'memory that is plugged in later'],
 ];
 
 const streams = recordings('reset', 'seabios', 'cpustate', 'devstate', 'misc', 'live', 'linux', 'proxied', 'virtio');
