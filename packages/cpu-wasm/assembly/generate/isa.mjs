@@ -223,7 +223,7 @@ add(`
   0F 01/4 smsw=:Evw Ev
   0F 01/6 lmsw Ew
   0F 01/7m invlpg=:Mb M
-  66 0F 38 82m invpcid=:Rs,M Gv,M @invpcid
+  66 0F 38 82m invpcid=:Gs,M Gv,M @invpcid
   0F 01/7r.0 swapgs O
   0F 01/7r.1 rdtscp @rdtscp
   0F 02 lar=:Gv,Evw Gv,Ew
