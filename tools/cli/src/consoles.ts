@@ -97,13 +97,16 @@ export async function openConsoles(options: RunOptions, host: ConsoleHost): Prom
     await Promise.all(opened.map((character) => character.close()));
   };
   try {
-    const specs = [...options.serial];
-    if (specs.length === 0 && options.noGraphic && !options.noDefaults) specs.push({ kind: 'stdio', mux: true });
-    if (specs.length === 0 && host.page && !options.noDefaults) specs.push({ kind: 'vc' });
+    // A PC has one port of each kind unless something else is said, with nobody at the other end where nothing shows it.
+    const usual = (given: readonly CharacterSpec[], driver: string, spec: CharacterSpec): readonly CharacterSpec[] =>
+      given.length > 0 || options.noDefaults || options.devices.some((device) => device.driver === driver) ? given : [spec];
+    const console: CharacterSpec = options.noGraphic ? { kind: 'stdio', mux: true } : { kind: host.page ? 'vc' : 'null' };
+    const specs = usual(options.serial, 'isa-serial', console);
     const serial: (CharacterBackend | undefined)[] = [];
     for (const [i, spec] of specs.entries()) serial.push(await user(spec, `-serial ${i}`));
     const parallel: (CharacterBackend | undefined)[] = [];
-    for (const [i, spec] of options.parallel.entries()) parallel.push(await user(spec, `-parallel ${i}`));
+    for (const [i, spec] of usual(options.parallel, 'isa-parallel', { kind: 'null' }).entries())
+      parallel.push(await user(spec, `-parallel ${i}`));
     const debugcon = options.debugcon && (await user(options.debugcon, '-debugcon'));
     const qmp: CharacterBackend[] = [];
     for (const spec of options.qmp) {
